@@ -1,0 +1,1 @@
+"""Services for which LocalStack needs a download, on moto instead: no Java, no network."""

@@ -1,0 +1,79 @@
+"""The entry points of the plug-in: names and loads, nothing else."""
+
+from __future__ import annotations
+
+from localstack import config
+from localstack.runtime import hooks
+from localstack.runtime.server.core import RuntimeServer, RuntimeServerPlugin
+from localstack.services.lambda_.invocation.plugins import RuntimeExecutorPlugin
+from localstack.services.lambda_.invocation.runtime_executor import RuntimeExecutor
+from localstack.services.plugins import Service, aws_provider
+
+from localstack_eventbridge import settings
+
+#: Which of our providers serves which service, unless PROVIDER_OVERRIDE_<SERVICE> says otherwise.
+PROVIDERS = {"dynamodb": "embedded", "dynamodbstreams": "embedded", "lambda": "process"}
+
+
+@hooks.on_infra_start(name="choose_plugins", priority=100)
+def choose_plugins() -> None:
+    for service, provider in PROVIDERS.items():
+        config.SERVICE_PROVIDER_CONFIG.set_provider_if_not_exists(service, provider)
+    settings.apply()
+
+
+@hooks.on_infra_start(name="add_resources")
+def add_resources() -> None:
+    from localstack.services.internal import get_internal_apis
+
+    from localstack_eventbridge import leases, resources
+
+    resources.add_to(get_internal_apis())
+    if settings.STOP_WHEN_UNUSED:
+        leases.watch()
+
+
+@hooks.on_infra_shutdown(name="end_environments")
+def end_environments() -> None:
+    from localstack_eventbridge.functions import processes
+
+    processes.end_all()
+
+
+@aws_provider(api="lambda", name="process")
+def lambda_() -> Service:
+    from localstack_eventbridge.functions.provider import ProcessLambdaProvider
+
+    return Service.for_provider(ProcessLambdaProvider())
+
+
+@aws_provider(api="dynamodb", name="embedded")
+def dynamodb() -> Service:
+    from localstack_eventbridge.embedded import dynamodb
+
+    return dynamodb.service()
+
+
+@aws_provider(api="dynamodbstreams", name="embedded")
+def dynamodbstreams() -> Service:
+    from localstack_eventbridge.embedded import dynamodbstreams
+
+    return dynamodbstreams.service()
+
+
+class ProcessRuntimeExecutorPlugin(RuntimeExecutorPlugin):
+    name = "process"
+
+    def load(self, *args: object, **kwargs: object) -> type[RuntimeExecutor]:
+        from localstack_eventbridge.functions.executor import ProcessRuntimeExecutor
+
+        return ProcessRuntimeExecutor
+
+
+class BoundRuntimeServerPlugin(RuntimeServerPlugin):
+    name = "bound"
+
+    def load(self, *args: object, **kwargs: object) -> RuntimeServer:
+        from localstack_eventbridge.binding import BoundRuntimeServer
+
+        return BoundRuntimeServer()

@@ -1,0 +1,181 @@
+"""Empty one account, in all its regions, and leave all others as they are."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from localstack.aws.connect import connect_to
+from localstack.services.plugins import SERVICE_PLUGINS, Service
+from localstack.services.stores import AccountRegionBundle
+from moto.core.base_backend import BackendDict
+
+LOG = logging.getLogger(__name__)
+
+#: What is counted, by service and by the attribute in which LocalStack or moto keeps it.
+KINDS = {
+    ("dynamodb", "tables"): "table",
+    ("events", "archives"): "archive",
+    ("events", "event_buses"): "event bus",
+    ("iam", "roles"): "role",
+    ("kinesis", "streams"): "stream",
+    ("lambda", "event_source_mappings"): "event source mapping",
+    ("lambda", "functions"): "function",
+    ("logs", "groups"): "log group",
+    ("s3", "buckets"): "bucket",
+    ("sns", "topics"): "topic",
+    ("sqs", "queues"): "queue",
+    ("stepfunctions", "state_machines"): "state machine",
+}
+
+# Two resets of one account at once would trip over each other's half-deleted things.
+_lock = threading.Lock()
+
+
+def empty(account: str) -> dict[str, int]:
+    """Delete all that `account` holds; how many of each kind were there, such as {"queue": 2}.
+
+    What runs (functions, pollers, executions, schedules) is ended first, through the API, and is
+    counted before that.
+    """
+    with _lock:
+        services = list(_loaded())
+        removed = _count(account, services)
+        for name, end in ENDINGS.items():
+            if any(service.name() == name for service in services):
+                for region in _regions(account, services, name):
+                    end(account, region)
+        for service in services:
+            for state in _states(service):
+                _drop(service, state, account)
+    return {kind: removed[kind] for kind in sorted(removed) if removed[kind]}
+
+
+def _loaded() -> Iterator[Service]:
+    """The services that have been used; asking for another one would load it."""
+    for container in list(SERVICE_PLUGINS._services.values()):
+        yield container.service
+
+
+def _states(service: Service) -> list[Any]:
+    states: list[Any] = []
+
+    class Collect:
+        def visit(self, state: Any) -> None:
+            states.append(state)
+
+    service.accept_state_visitor(Collect())
+    return states
+
+
+def _stores(account: str, state: Any) -> dict[str, Any]:
+    """The stores of the account by region; both kinds make an account when asked for it."""
+    is_kept_by_account = isinstance(state, AccountRegionBundle | BackendDict)
+    return state[account] if is_kept_by_account and account in state else {}
+
+
+def _regions(account: str, services: list[Service], name: str) -> set[str]:
+    states = [s for service in services if service.name() == name for s in _states(service)]
+    return {region for state in states for region in list(_stores(account, state))}
+
+
+def _count(account: str, services: list[Service]) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for service in services:
+        # What is not bound to a region hangs on the store of each region.
+        seen: set[int] = set()
+        for state in _states(service):
+            for store in list(_stores(account, state).values()):
+                for (name, attribute), kind in KINDS.items():
+                    kept = getattr(store, attribute, None) if name == service.name() else None
+                    if kept and id(kept) not in seen:
+                        seen.add(id(kept))
+                        found[kind] += len(kept)
+                        if kind == "event bus":
+                            found["rule"] += sum(len(bus.rules) for bus in kept.values())
+                            found[kind] -= "default" in kept
+    return found
+
+
+def _drop(service: Service, state: Any, account: str) -> None:
+    if isinstance(state, BackendDict) and account in state:
+        state[account].reset()
+    elif isinstance(state, AccountRegionBundle) and account in state:
+        if service.name() == "s3":
+            _drop_buckets(service, state[account])
+        with state.lock:
+            state.pop(account).reset()
+
+
+def _drop_buckets(service: Service, regions: dict[str, Any]) -> None:
+    """Bucket names belong to all accounts together, and objects lie outside the store."""
+    provider = service._provider
+    for store in regions.values():
+        for name in list(store.buckets):
+            store.global_bucket_map.pop(name, None)
+            provider._storage_backend.delete_bucket(name)
+    provider._cors_handler.invalidate_cache()
+
+
+def _client(account: str, region: str) -> Any:
+    return connect_to(aws_access_key_id=account, region_name=region)
+
+
+def _end_functions(account: str, region: str) -> None:
+    awslambda = _client(account, region).lambda_
+    for mapping in awslambda.list_event_source_mappings()["EventSourceMappings"]:
+        _quietly(awslambda.delete_event_source_mapping, UUID=mapping["UUID"])
+    for page in awslambda.get_paginator("list_functions").paginate():
+        for function in page["Functions"]:
+            _quietly(awslambda.delete_function, FunctionName=function["FunctionName"])
+
+
+def _end_executions(account: str, region: str) -> None:
+    stepfunctions = _client(account, region).stepfunctions
+    for machine in stepfunctions.list_state_machines()["stateMachines"]:
+        if machine["type"] == "EXPRESS":
+            continue
+        running = stepfunctions.list_executions(
+            stateMachineArn=machine["stateMachineArn"], statusFilter="RUNNING"
+        )
+        for execution in running["executions"]:
+            _quietly(stepfunctions.stop_execution, executionArn=execution["executionArn"])
+
+
+def _end_rules(account: str, region: str) -> None:
+    """A scheduled rule goes on firing until it is deleted."""
+    events = _client(account, region).events
+    for bus in events.list_event_buses()["EventBuses"]:
+        at = {"EventBusName": bus["Name"]}
+        for rule in events.list_rules(**at)["Rules"]:
+            targets = events.list_targets_by_rule(Rule=rule["Name"], **at)["Targets"]
+            if targets:
+                ids = [target["Id"] for target in targets]
+                _quietly(events.remove_targets, Rule=rule["Name"], Ids=ids, Force=True, **at)
+            _quietly(events.delete_rule, Name=rule["Name"], Force=True, **at)
+
+
+def _end_streams(account: str, region: str) -> None:
+    """Streams live in a server of their own, not in a store."""
+    kinesis = _client(account, region).kinesis
+    for name in kinesis.list_streams()["StreamNames"]:
+        _quietly(kinesis.delete_stream, StreamName=name, EnforceConsumerDeletion=True)
+
+
+def _quietly(delete: Callable[..., Any], **arguments: Any) -> None:
+    try:
+        delete(**arguments)
+    except Exception as error:
+        LOG.info("while an account is emptied, %s: %s", arguments, error)
+
+
+#: Ended in this order: what calls comes before what is called.
+ENDINGS: dict[str, Callable[[str, str], None]] = {
+    "events": _end_rules,
+    "stepfunctions": _end_executions,
+    "lambda": _end_functions,
+    "kinesis": _end_streams,
+}
