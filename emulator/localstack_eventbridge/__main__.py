@@ -64,12 +64,15 @@ def _is_taken(port: int) -> bool:
 
 
 def _run(arguments: argparse.Namespace, folder: Path) -> int:
-    os.environ.update(_environment(arguments, folder))
     for name in list(os.environ):
         if name.startswith(HOSTILE) or name.lower().endswith("_proxy"):
             del os.environ[name]
+    os.environ.pop("TMPDIR", None)
+    os.environ.update(_environment(arguments, folder))
     for name in ("TEMP", "XDG_CACHE_HOME", "HOME"):
         Path(os.environ[name]).mkdir(parents=True, exist_ok=True)
+    # Or it would go on to name the folder that it has found before.
+    tempfile.tempdir = None
     print(
         f"LocalStack 4.14.0 with the EventBridge plug-in {VERSION} starts at "
         f"http://127.0.0.1:{arguments.port}; Ctrl-C ends it.",

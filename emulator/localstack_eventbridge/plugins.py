@@ -33,7 +33,8 @@ def add_resources() -> None:
         leases.watch()
 
 
-@hooks.on_infra_shutdown(name="end_environments")
+# First of all: LocalStack waits for what runs, and would start what is to be retried.
+@hooks.on_infra_shutdown(name="end_environments", priority=100)
 def end_environments() -> None:
     from localstack_eventbridge.functions import processes
 

@@ -30,15 +30,8 @@ LOG = logging.getLogger(__name__)
 #: (https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html).
 INIT_LIMIT = 10.0
 
-#: Variables of LocalStack's containers that AWS does not have.
-NOT_ON_AWS = (
-    "AWS_LAMBDA_FUNCTION_TIMEOUT",
-    "EDGE_PORT",
-    "LOCALSTACK_FUNCTION_ACCOUNT_ID",
-    "LOCALSTACK_HOSTNAME",
-    "LOCALSTACK_RUNTIME_ENDPOINT",
-    "LOCALSTACK_RUNTIME_ID",
-)
+#: Variables of LocalStack's containers that AWS does not have, by the beginning of their names.
+NOT_ON_AWS = ("AWS_LAMBDA_FUNCTION_TIMEOUT", "EDGE_PORT", "LOCALSTACK_")
 
 #: What Lambda calls the signals that end a process.
 SIGNALS = {
@@ -74,6 +67,7 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
         self._said: queue.Queue[Said | Exit] = queue.Queue()
         self._api: RuntimeApi | None = None
         self._init_started = 0.0
+        self._max_memory = 0
         self._is_stopped = False
 
     # --- What LocalStack asks of an executor ---------------------------------------------------
@@ -108,7 +102,7 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
         outcome = failure or self._run(payload)
         duration = time.perf_counter() - started
         output = self._printed()
-        memory = self._memory
+        self._look_at_memory()
         if outcome.status:
             self._end()
         lines = [
@@ -117,7 +111,7 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
             output,
             outcome.log_line,
             f"END RequestId: {request_id}\n",
-            self._report(request_id, outcome, duration, init, memory),
+            self._report(request_id, outcome, duration, init),
         ]
         return InvocationResult(
             request_id=request_id,
@@ -144,7 +138,7 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
         self._said = queue.Queue()
         self._api = RuntimeApi(self._said)
         self._init_started = time.perf_counter()
-        self._exit: Exit | None = None
+        self._max_memory = 0
         self._process = RuntimeProcess(
             [sys.executable, "-u", runtime_client.__file__],
             {**self._environment, "AWS_LAMBDA_RUNTIME_API": self._api.address},
@@ -165,21 +159,16 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
     def _printed(self) -> str:
         return self._process.printed() if self._process else ""
 
-    @property
-    def _memory(self) -> int:
-        if self._exit:
-            return self._exit.max_memory
-        return self._process.memory() if self._process else 0
+    def _look_at_memory(self) -> None:
+        if self._process:
+            self._max_memory = max(self._max_memory, self._process.memory())
 
     def _next(self, timeout: float) -> Said | Exit | None:
         """The next thing that the process says, or how it ended; None after `timeout` seconds."""
         try:
-            said = self._said.get(timeout=max(0.0, timeout))
+            return self._said.get(timeout=max(0.0, timeout))
         except queue.Empty:
             return None
-        if isinstance(said, Exit):
-            self._exit = said
-        return said
 
     # --- One invocation -----------------------------------------------------------------------
 
@@ -193,6 +182,7 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
         said = self._next(INIT_LIMIT)
         init = time.perf_counter() - self._init_started
         self._init_started = 0.0
+        self._look_at_memory()
         match said:
             case Said("init error"):
                 # It ends by itself now, and says so.
@@ -233,7 +223,7 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
                     self._init_started = 0.0
 
     def _report(
-        self, request_id: str, outcome: Outcome, duration: float, init: float | None, memory: int
+        self, request_id: str, outcome: Outcome, duration: float, init: float | None
     ) -> str:
         """The REPORT line. The init is billed, too.
 
@@ -245,7 +235,7 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
             f"Duration: {duration * 1000:.2f} ms",
             f"Billed Duration: {billed} ms",
             f"Memory Size: {self.function_version.config.memory_size} MB",
-            f"Max Memory Used: {math.ceil(memory / 2**20)} MB",
+            f"Max Memory Used: {math.ceil(self._max_memory / 2**20)} MB",
         ]
         if init is not None:
             fields.append(f"Init Duration: {init * 1000:.2f} ms")
@@ -274,7 +264,7 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
             "TMPDIR": str(home),
             # LocalStack has no hosts such as sync-states.*
             "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
-            **{name: str(value) for name, value in env_vars.items() if name not in NOT_ON_AWS},
+            **{n: str(value) for n, value in env_vars.items() if not n.startswith(NOT_ON_AWS)},
             "AWS_EXECUTION_ENV": f"AWS_Lambda_{config.runtime}",
             "LAMBDA_TASK_ROOT": code,
             "LAMBDA_RUNTIME_DIR": str(Path(runtime_client.__file__).parent),

@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -21,13 +20,13 @@ MARKER = "AWS_LAMBDA_LOG_STREAM_NAME"
 MAX_LOG = 10 * 1024 * 1024
 
 _running: set[RuntimeProcess] = set()
+_is_ending = threading.Event()
 
 
 class Exit(NamedTuple):
-    """How a process ended: its exit code, or minus the signal, and its largest size in bytes."""
+    """How a process ended: its exit code, or minus the signal that ended it."""
 
     code: int
-    max_memory: int
 
 
 class RuntimeProcess:
@@ -41,11 +40,13 @@ class RuntimeProcess:
         log: Path,
         on_exit: Callable[[Exit], None],
     ) -> None:
+        if _is_ending.is_set():
+            raise RuntimeError("LocalStack is ending: no function is started any more")
         self._marker = environment[MARKER]
         read_end, self._lifeline = os.pipe()
         try:
             # Opened once for each side: one open file has one position, for both to move.
-            with log.open("ab") as output:
+            with log.open("wb") as output:
                 self._process = subprocess.Popen(
                     command,
                     env={**environment, "_EVENTBRIDGE_LIFELINE": str(read_end)},
@@ -62,20 +63,13 @@ class RuntimeProcess:
         finally:
             os.close(read_end)
         self._log = log.open("rb")
-        self._exited = threading.Event()
         _running.add(self)
         threading.Thread(
             target=self._wait, args=(on_exit,), name="lambda-process", daemon=True
         ).start()
 
     def _wait(self, on_exit: Callable[[Exit], None]) -> None:
-        _, status, usage = os.wait4(self._process.pid, 0)
-        code = os.waitstatus_to_exitcode(status)
-        # Or Popen would wait for the process too, which is no more.
-        self._process.returncode = code
-        self._exited.set()
-        unit = 1 if sys.platform == "darwin" else 1024
-        on_exit(Exit(code, usage.ru_maxrss * unit))
+        on_exit(Exit(self._process.wait()))
 
     def memory(self) -> int:
         """Its size at this moment, in bytes; 0 when it has ended."""
@@ -100,7 +94,7 @@ class RuntimeProcess:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         _kill_marked({self._marker})
-        self._exited.wait(5)
+        self._process.wait()
         os.close(self._lifeline)
 
     def close(self) -> None:
@@ -109,7 +103,8 @@ class RuntimeProcess:
 
 
 def end_all() -> None:
-    """Kill the processes of all environments; for the end of LocalStack."""
+    """Kill the processes of all environments and let no new one start: LocalStack ends."""
+    _is_ending.set()
     processes = list(_running)
     for process in processes:
         with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -1,0 +1,199 @@
+"""LocalStack on this computer: where it listens, how it starts, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import handlers
+import psutil
+import pytest
+
+from helpers import clients, emulator, functions
+from helpers.waiting import until
+
+Start = Callable[..., subprocess.Popen[str]]
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """start(port, *arguments) runs `python -m localstack_eventbridge` and waits for "Ready."."""
+    processes = []
+
+    def run(port: int, *arguments: str, **variables: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [
+                str(emulator.PYTHON),
+                *("-m", "localstack_eventbridge", "--port", str(port)),
+                *("--data", str(tmp_path / "data"), *arguments),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, **variables},
+        )
+        processes.append(process)
+        while process.stdout and (line := process.stdout.readline()):
+            if line == "Ready.\n":
+                break
+        return process
+
+    yield run
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+def info(port: int) -> dict[str, Any]:
+    return json.loads(clients.request(f"http://127.0.0.1:{port}", "GET", "/_eventbridge/info")[1])
+
+
+def processes_of(stream_of: str) -> list[psutil.Process]:
+    """The processes of the function of that name in any account, children included."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("AWS_LAMBDA_FUNCTION_NAME") == stream_of:
+                found.append(process)
+        except (psutil.Error, OSError):
+            continue
+    return found
+
+
+def listening(root: psutil.Process) -> set[str]:
+    """The addresses on which the process and its children accept connections."""
+    tree = [root, *root.children(recursive=True)]
+    return {
+        connection.laddr.ip
+        for process in tree
+        for connection in process.net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN
+    }
+
+
+def deploy_sleepy(port: int, name: str) -> Any:
+    session = clients.Session(f"http://127.0.0.1:{port}", "200000000009")
+    functions.deploy(
+        session.client("lambda"), session.client("iam"), name, handlers.starts_children
+    )
+    return session.client("lambda")
+
+
+def test_listens_on_loopback_and_nowhere_else(start: Start) -> None:
+    port = free_port()
+    process = start(port, "--stop-when-unused")
+    # A function brings a Runtime API along, DynamoDB and Logs bring moto.
+    awslambda = deploy_sleepy(port, "listener")
+    awslambda.invoke(FunctionName="listener", Payload=b"{}")
+    assert listening(psutil.Process(process.pid)) == {"127.0.0.1"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_ends_cleanly_and_leaves_no_process(start: Start, number: signal.Signals) -> None:
+    port, name = free_port(), f"sleepy-{number.name.lower()}"
+    process = start(port)
+    awslambda = deploy_sleepy(port, name)
+    awslambda.invoke(FunctionName=name, Payload=b"{}")
+    awslambda.invoke(FunctionName=name, InvocationType="Event", Payload=b'{"stay": true}')
+    until(lambda: len(processes_of(name)) >= 5, what="the function and its children")
+    process.send_signal(number)
+    output = process.communicate(timeout=20)[0]
+    assert process.returncode == 0
+    assert "Traceback" not in output
+    assert processes_of(name) == []
+
+
+def test_a_function_in_mid_run_dies_with_a_killed_emulator(start: Start) -> None:
+    port, name = free_port(), "orphan"
+    process = start(port)
+    awslambda = deploy_sleepy(port, name)
+    awslambda.invoke(FunctionName=name, InvocationType="Event", Payload=b'{"stay": true}')
+    until(lambda: len(processes_of(name)) >= 3, what="the function and its children")
+    process.kill()
+    # What left the session lives on: nobody is there any more to look for it.
+    until(lambda: len(processes_of(name)) <= 1, what="the function to die")
+    for left in processes_of(name):
+        left.kill()
+
+
+def test_a_taken_port_is_named_before_anything_starts() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        command = [str(emulator.PYTHON), "-m", "localstack_eventbridge", "--port", str(port)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    assert done.returncode == 1
+    assert f"Port {port} is taken by another program." in done.stdout
+    assert f"make emulator PORT={port + 1}" in done.stdout
+
+
+@pytest.mark.skipif(sys.version_info[:2] == (3, 13), reason="this Python is the right one")
+def test_another_python_is_refused() -> None:
+    command = [sys.executable, "-m", "localstack_eventbridge"]
+    environment = {**os.environ, "PYTHONPATH": str(emulator.ROOT / "emulator")}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20, env=environment)
+    assert done.returncode == 1
+    assert "needs Python 3.13" in done.stdout
+
+
+def test_settings_of_the_caller_that_lead_outside_are_not_heeded(start: Start) -> None:
+    port = free_port()
+    start(
+        port,
+        AWS_ENDPOINT_URL="https://example.com",
+        AWS_PROFILE="nobody",
+        HTTP_PROXY="http://127.0.0.1:9",
+        HTTPS_PROXY="http://127.0.0.1:9",
+        LOCALSTACK_HOST="example.com",
+    )
+    session = clients.Session(f"http://127.0.0.1:{port}", "200000000009")
+    assert session.client("sts").get_caller_identity()["Account"] == "200000000009"
+    queue = session.client("sqs").create_queue(QueueName="q")["QueueUrl"]
+    assert queue.startswith(f"http://127.0.0.1:{port}/")
+
+
+def test_says_what_it_is(start: Start) -> None:
+    port = free_port()
+    start(port, LAMBDA_RETRY_BASE_DELAY="7")
+    told = info(port)
+    assert told["plugin"] == "localstack-eventbridge"
+    assert told["localstack"] == "4.14.0"
+    assert told["settings"]["lambda_retry_base_delay_seconds"] == 7
+    assert told["lease_port"] is None
+
+
+def test_ends_when_the_last_lease_has_gone_even_by_kill(start: Start) -> None:
+    port = free_port()
+    process = start(port, "--stop-when-unused")
+    lease = info(port)["lease_port"]
+    hold = "import socket, sys; s = socket.create_connection(('127.0.0.1', int(sys.argv[1])));"
+    hold += "print('held', flush=True); sys.stdin.read()"
+    holders = [
+        subprocess.Popen(
+            [sys.executable, "-c", hold, str(lease)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    for holder in holders:
+        assert holder.stdout.readline() == "held\n"  # type: ignore[union-attr]
+    holders[0].kill()
+    holders[0].wait()
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(7)
+    holders[1].kill()
+    holders[1].wait()
+    assert process.wait(20) == 0
