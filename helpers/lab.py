@@ -1,0 +1,151 @@
+"""The set-up cell of a notebook: find or start LocalStack, and hand out an empty account."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+from collections.abc import Callable
+from typing import Any
+
+from filelock import AcquireReturnProxy
+
+from helpers import clients, emulator, functions
+from helpers.errors import LabError
+
+#: What a copy of the same notebook, running at the same time, adds to the account number.
+_COPY = 100
+
+_claims: dict[str, AcquireReturnProxy] = {}
+
+
+class Lab:
+    """One account of one LocalStack, for one notebook.
+
+    `account` (12 digits), `region`, `endpoint` (its `url`), and `settings`: what the lab does in
+    other proportions than AWS, such as `lambda_retry_base_delay_seconds`.
+    """
+
+    def __init__(self, endpoint: emulator.Endpoint, account: str) -> None:
+        self.endpoint = endpoint
+        self.account = account
+        self.region = clients.REGION
+        self.settings: dict[str, Any] = endpoint.info.get("settings", {})
+        self._session = clients.Session(endpoint.url, account, lost=endpoint.lost)
+        self._clients: dict[str, Any] = {}
+
+    def __repr__(self) -> str:
+        return f"Lab(account {self.account} at {self.endpoint.url})"
+
+    def client(self, service: str) -> Any:
+        """The boto3 client for `service` ("events", "lambda", ...), always the same one."""
+        if service not in self._clients:
+            self._clients[service] = self._session.client(service)
+        return self._clients[service]
+
+    def arn(self, service: str, resource: str) -> str:
+        """The ARN of a resource of this account (arn("sqs", "orders"), arn("iam", "role/job")).
+
+        S3 leaves out region and account, IAM the region
+        (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html).
+        """
+        region = "" if service in ("iam", "s3") else self.region
+        account = "" if service == "s3" else self.account
+        return f"arn:aws:{service}:{region}:{account}:{resource}"
+
+    def deploy(self, name: str, handler: Callable[..., Any], **settings: Any) -> str:
+        """Deploy the cell in which `handler` stands as the function `name`; return its ARN.
+
+        `settings` go to CreateFunction as they are (Timeout=3, Environment=...).
+        """
+        return functions.deploy(
+            self.client("lambda"), self.client("iam"), name, handler, **settings
+        )
+
+    def runs(self, name: str, *, at_least: int = 1, timeout: float = 20.0) -> list[functions.Run]:
+        """Wait for `at_least` finished runs of the function `name`; all its runs, oldest first.
+
+        `timeout` is in seconds. Raises helpers.errors.TimedOut when there are fewer by then.
+        """
+        return functions.runs(self.client("logs"), name, at_least=at_least, timeout=timeout)
+
+    def cleanup(self) -> None:
+        """Empty the account and print what was deleted. Safe to run at any time, and twice."""
+        removed = reset(self.endpoint, self.account)
+        print(f"Deleted: {_counted(removed)}." if removed else "Nothing to delete.")
+
+
+def start(notebook: str) -> Lab:
+    """Set up the lab for `notebook` (its file name without .ipynb), print one line, return it.
+
+    The account is 100000000000 plus the number that the name begins with, or LAB_ACCOUNT if that
+    variable is set. It is empty when `start` returns. Running the set-up cell again is fine, and
+    so is running a copy of the notebook in another kernel: the copy gets another account.
+
+    Raises LabError, which says what to do.
+    """
+    number = re.match(r"[0-9]{1,2}(?=-)", notebook)
+    if not number:
+        raise LabError(
+            f'start("{notebook}"): the name begins with its number, as in "00-start-here".'
+        )
+    endpoint = emulator.ensure()
+    account, copy = _chosen_account(), 1
+    if not account:
+        account, copy = _claim_account(endpoint.url, 100_000_000_000 + int(number[0]))
+    reset(endpoint, account)
+    print(
+        f"Lab ready: LocalStack {endpoint.info['localstack']} with the EventBridge plug-in at "
+        f"{endpoint.url}, account {account}"
+        f"{f' (copy {copy}: this notebook also runs elsewhere)' if copy > 1 else ''}."
+    )
+    return Lab(endpoint, account)
+
+
+def reset(endpoint: emulator.Endpoint, account: str) -> dict[str, int]:
+    """Empty `account`, and no other; what was there, such as {"event bus": 1, "queue": 2}."""
+    path = f"/_eventbridge/reset?account={account}"
+    try:
+        status, body = clients.request(endpoint.url, "POST", path, timeout=60)
+    except (OSError, http.client.HTTPException) as error:
+        raise endpoint.lost(failed=True) or LabError(
+            f"The account {account} could not be emptied: {error}. Run this cell again."
+        ) from None
+    if status != 200:
+        raise LabError(f"The account {account} could not be emptied: {body.decode()[:400]}")
+    return json.loads(body)["removed"]
+
+
+def _chosen_account() -> str:
+    account = os.environ.get("LAB_ACCOUNT", "").strip()
+    if account and not re.fullmatch("[0-9]{12}", account):
+        raise LabError(
+            f"LAB_ACCOUNT is {account!r}: an account is a number of 12 digits, such as "
+            "200000000001. Correct the variable, or unset it."
+        )
+    return account
+
+
+def _claim_account(url: str, first: int) -> tuple[str, int]:
+    """The first account of the notebook that no other process uses, and which copy that is."""
+    for copy in range(1, 100):
+        account = str(first + _COPY * (copy - 1))
+        name = re.sub(r"\W+", "-", f"{url}-{account}")
+        if name in _claims:
+            return account, copy
+        if claim := emulator.take(emulator.lock(name)):
+            # Held for as long as this process lives.
+            _claims[name] = claim
+            return account, copy
+    raise LabError(
+        "A hundred copies of this notebook are running: shut some of their kernels down."
+    )
+
+
+def _counted(removed: dict[str, int]) -> str:
+    return ", ".join(f"{count} {_plural(kind, count)}" for kind, count in removed.items())
+
+
+def _plural(kind: str, count: int) -> str:
+    return kind if count == 1 else f"{kind}es" if kind.endswith("s") else f"{kind}s"

@@ -1,0 +1,108 @@
+"""One LocalStack for the whole run, and an empty account for every test.
+
+The process that runs pytest starts the embedded LocalStack on a free port; its xdist workers and
+the kernels of the notebooks find it through LOCALSTACK_ENDPOINT. If that variable is set already,
+the tests use the LocalStack it names: so the same tests run against the container.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import socket
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from helpers import clients, emulator, lab
+from helpers.errors import LabError
+
+_LOG = pytest.StashKey[Path]()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Not a fixture, because the cells of notebooks know no fixtures."""
+    config = session.config
+    if hasattr(config, "workerinput") or config.option.collectonly:
+        return
+    # An account that the caller has chosen would be shared by all notebooks.
+    os.environ.pop("LAB_ACCOUNT", None)
+    os.environ["LAB_PROGRESS_AFTER"] = "60"
+    if os.environ.get("LOCALSTACK_ENDPOINT"):
+        return
+    folder = Path(tempfile.mkdtemp(prefix="eventbridge-tests-"))
+    try:
+        endpoint = emulator.start(free_port(), folder)
+    except LabError as error:
+        # The message holds the end of the log.
+        shutil.rmtree(folder, ignore_errors=True)
+        pytest.exit(str(error), returncode=1)
+    os.environ["LOCALSTACK_ENDPOINT"] = endpoint.url
+    config.stash[_LOG] = folder / "emulator.log"
+    config.add_cleanup(lambda: _stop(config, endpoint.url))
+
+
+def _stop(config: pytest.Config, url: str) -> None:
+    """Runs after an interrupt, too. What a LocalStack that died has written is kept."""
+    os.environ.pop("LOCALSTACK_ENDPOINT", None)
+    if code := emulator.stop(url):
+        print(f"LocalStack did not end well (exit code {code}): {config.stash[_LOG]}")
+    else:
+        shutil.rmtree(config.stash[_LOG].parent, ignore_errors=True)
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    log = config.stash.get(_LOG, None)
+    if log and emulator.has_died(os.environ["LOCALSTACK_ENDPOINT"]):
+        terminalreporter.section("LocalStack died during the run", red=True)
+        terminalreporter.write_line(f"Its log is kept: {log}")
+        terminalreporter.write_line("\n".join(log.read_text(errors="replace").splitlines()[-20:]))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if hasattr(item, "output_timeout"):
+            # How long nbval waits for the outputs of a cell that has run: 5 s unless told.
+            item.output_timeout = 30
+
+
+@pytest.fixture(scope="session")
+def localstack() -> emulator.Endpoint:
+    """The LocalStack of this run."""
+    return emulator.ensure()
+
+
+@pytest.fixture(scope="session")
+def endpoint(localstack: emulator.Endpoint) -> str:
+    """The URL of the LocalStack of this run."""
+    return localstack.url
+
+
+@pytest.fixture
+def account(localstack: emulator.Endpoint) -> Iterator[str]:
+    """An account of the test's own, emptied afterwards."""
+    account = str(random.randrange(2 * 10**11, 10**12))
+    yield account
+    lab.reset(localstack, account)
+
+
+@pytest.fixture
+def client(localstack: emulator.Endpoint, account: str) -> Callable[..., Any]:
+    """client(service, account=..., region=...) makes a boto3 client, for the test's account."""
+
+    def make(service: str, *, account: str = account, region: str = clients.REGION) -> Any:
+        session = clients.Session(localstack.url, account, region=region, lost=localstack.lost)
+        return session.client(service)
+
+    return make

@@ -1,0 +1,78 @@
+"""Pictures say in words what they show, and are drawn from what there is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from helpers import plots
+
+
+def shown(picture: plots.Picture) -> list[str]:
+    return [text.get_text() for axes in picture.figure.axes for text in axes.texts]
+
+
+def bars(picture: plots.Picture) -> list[tuple[float, float]]:
+    patches = picture.figure.axes[0].patches
+    return [(patch.get_x(), patch.get_x() + patch.get_width()) for patch in patches]
+
+
+def test_timeline_draws_every_span_in_seconds() -> None:
+    picture = plots.timeline({"call": (0, 1.5), "runs": [(2, 3), (0.5, 1)]}, title="Who waits")
+    assert bars(picture) == [(0, 1.5), (0.5, 1.0), (2.0, 3.0)]
+    assert picture.figure.axes[0].get_xlabel() == "seconds"
+    assert shown(picture) == ["1.50 s", "2 times"]
+    assert picture.words == "Who waits. call: 0.00 to 1.50 s; runs: 2 times, 0.50 to 3.00 s."
+
+
+def test_of_many_rows_the_first_and_the_last_are_spoken() -> None:
+    words = plots.timeline({f"run {n}": (0, n) for n in range(1, 11)}, title="t").words
+    assert words.startswith("t. run 1: 0.00 to 1.00 s; run 2")
+    assert words.endswith("run 3: 0.00 to 3.00 s; 6 more; run 10: 0.00 to 10.00 s.")
+
+
+def test_a_very_short_span_stays_visible() -> None:
+    [(_, short), _] = bars(plots.timeline({"call": (0, 0.0001), "run": (0, 10)}, title="t"))
+    assert short >= 0.03
+
+
+def test_rows_differ_in_colour_and_in_hatching() -> None:
+    picture = plots.timeline({"a": (0, 1), "b": (0, 1), "c": (0, 1)}, title="t")
+    patches = picture.figure.axes[0].patches
+    assert len({patch.get_facecolor() for patch in patches}) == 3
+    assert len({patch.get_hatch() for patch in patches}) == 3
+
+
+def test_architecture_is_drawn_from_the_account(client: Callable[..., Any]) -> None:
+    events, sqs = client("events"), client("sqs")
+    events.create_event_bus(Name="orders-bus")
+    assert "no rules yet" in plots.architecture(events, "orders-bus", title="t").words
+
+    pattern = json.dumps({"source": ["shop"]})
+    for name in ("paid", "sent"):
+        events.put_rule(Name=name, EventBusName="orders-bus", EventPattern=pattern)
+    queue = sqs.create_queue(QueueName="ship-order")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]
+    target = {"Id": "1", "Arn": arn["QueueArn"]}
+    events.put_targets(Rule="paid", EventBusName="orders-bus", Targets=[target])
+    picture = plots.architecture(events, "orders-bus", title="The road")
+    assert shown(picture) >= ["event bus\norders-bus"]
+    assert {"rule\npaid", "rule\nsent", "queue\nship-order"} <= set(shown(picture))
+    assert picture.words == (
+        "The road. Event bus orders-bus: rule paid sends to queue ship-order;"
+        " rule sent sends to no target yet."
+    )
+
+
+def test_shows_a_png_with_words_for_those_who_do_not_see_it(monkeypatch: Any) -> None:
+    sent: list[tuple[dict[str, Any], dict[str, Any]]] = []
+    monkeypatch.setattr(
+        plots, "display", lambda data, raw, metadata=None: sent.append((data, metadata or {}))
+    )
+    picture = plots.timeline({"call": (0, 1)}, title="Who waits")
+    picture._ipython_display_()
+    (image, metadata), (words, _) = sent
+    assert image["image/png"].startswith(b"\x89PNG")
+    assert metadata["image/png"]["alt"] == picture.words
+    assert words["text/plain"] == "In words: Who waits. call: 0.00 to 1.00 s."
