@@ -107,4 +107,7 @@ def _environment(arguments: argparse.Namespace, folder: Path) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stdout.flush()
+    # Python would wait for the threads of LocalStack's pools.
+    os._exit(code)

@@ -36,15 +36,20 @@ def add_resources() -> None:
 # First of all: LocalStack waits for what runs, and would start what is to be retried.
 @hooks.on_infra_shutdown(name="end_environments", priority=100)
 def end_environments() -> None:
+    from localstack_eventbridge import ending
     from localstack_eventbridge.functions import processes
 
+    ending.end_in_time()
     processes.end_all()
 
 
 @aws_provider(api="lambda", name="process")
 def lambda_() -> Service:
+    from localstack_eventbridge.functions import asynchronous, versions
     from localstack_eventbridge.functions.provider import ProcessLambdaProvider
 
+    asynchronous.install()
+    versions.install()
     return Service.for_provider(ProcessLambdaProvider())
 
 
