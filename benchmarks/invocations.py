@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/invocations.py
 
-Starts both emulators on free ports, measures them in turns, prints a table, and ends them. MiniStack
+Starts both emulators on free ports, measures them in turns, prints a table, ends them. MiniStack
 (its default executor) gets an environment of its own, `.venv-bench`, which is made when missing.
 
 Exit code: 0 when a warm invocation takes at most a quarter, and a cold one at most half, of
@@ -123,7 +123,7 @@ def make_ministack_venv() -> None:
         return
     tell(f"installing {MINISTACK} into {MINISTACK_VENV.name}")
     subprocess.run([sys.executable, "-m", "venv", "--clear", str(MINISTACK_VENV)], check=True)
-    install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", MINISTACK]
+    install = ["-m", "pip", "install", "-qq", "--disable-pip-version-check", MINISTACK]
     subprocess.run([str(MINISTACK_VENV / "bin" / "python"), *install], check=True)
     done.touch()
 

@@ -52,10 +52,13 @@ def timeline(spans: Mapping[str, Span | Sequence[Span]], *, title: str) -> Pictu
     knows (usually the beginning of the call); `title` says what to see.
     """
     rows = {name: _several(span) for name, span in spans.items()}
-    figure, axes = _canvas(height=0.9 + 0.5 * len(rows))
+    many = len(rows) > 5
+    figure, axes = _canvas(height=0.9 + (0.3 if many else 0.5) * len(rows))
     last = max(end for row in rows.values() for _, end in row)
     for number, row in enumerate(rows.values()):
         for start, end in row:
+            # Of many rows, the first stands against the rest.
+            look = min(number, 1) if many else number
             # A call of a few milliseconds would vanish in a picture that is seconds wide.
             width = max(end - start, last * 0.004)
             axes.barh(
@@ -63,8 +66,8 @@ def timeline(spans: Mapping[str, Span | Sequence[Span]], *, title: str) -> Pictu
                 width,
                 left=start,
                 height=0.6,
-                color=COLOURS[number % len(COLOURS)],
-                hatch=HATCHES[number % len(HATCHES)],
+                color=COLOURS[look % len(COLOURS)],
+                hatch=HATCHES[look % len(HATCHES)],
                 edgecolor="white",
             )
         axes.text(row[-1][1] + last * 0.015, number, _length(row), va="center", fontsize=9)
