@@ -122,10 +122,7 @@ def test_a_function_in_mid_run_dies_with_a_killed_emulator(start: Start) -> None
     awslambda.invoke(FunctionName=name, InvocationType="Event", Payload=b'{"stay": true}')
     until(lambda: len(processes_of(name)) >= 3, what="the function and its children")
     process.kill()
-    # What left the session lives on: nobody is there any more to look for it.
-    until(lambda: len(processes_of(name)) <= 1, what="the function to die")
-    for left in processes_of(name):
-        left.kill()
+    until(lambda: processes_of(name) == [], timeout=5, what="the function to die")
 
 
 def test_a_taken_port_is_named_before_anything_starts() -> None:

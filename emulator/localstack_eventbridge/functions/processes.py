@@ -1,26 +1,36 @@
-"""The process of an execution environment, with all its children, from start to certain end."""
+"""The processes of execution environments, with all their children: from start to certain end.
+
+Run as a script, it is the watcher that ends them when the emulator cannot:
+
+    python -m localstack_eventbridge.functions.processes FOLDER
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
+import sys
+import tempfile
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import psutil
 
-#: Its value is unique to an environment, and children inherit it: what has it belongs to us.
-MARKER = "AWS_LAMBDA_LOG_STREAM_NAME"
+#: Its value lies in the folder of an environment, children inherit it, and no function can set it:
+#: a process that has it belongs to that environment.
+MARKER = "LAMBDA_TASK_ROOT"
 
 #: How much of what a function printed is kept per invocation, in bytes.
 MAX_LOG = 10 * 1024 * 1024
 
-_running: set[RuntimeProcess] = set()
-_is_ending = threading.Event()
+#: Seconds that processes have to go away once they are killed.
+END_WITHIN = 5.0
 
 
 class Exit(NamedTuple):
@@ -30,93 +40,164 @@ class Exit(NamedTuple):
 
 
 class RuntimeProcess:
-    """One run of a command in a session of its own; what it prints goes to `log`."""
+    """One run of a command in a session of its own; what it prints goes to `log`.
+
+    `on_exit` is called when it has ended by itself or was killed.
+    """
 
     def __init__(
         self,
         command: list[str],
-        environment: dict[str, str],
+        variables: dict[str, str],
         folder: Path,
         log: Path,
         on_exit: Callable[[Exit], None],
     ) -> None:
-        if _is_ending.is_set():
-            raise RuntimeError("LocalStack is ending: no function is started any more")
-        self._marker = environment[MARKER]
-        read_end, self._lifeline = os.pipe()
-        try:
-            # Opened once for each side: one open file has one position, for both to move.
-            with log.open("wb") as output:
-                self._process = subprocess.Popen(
-                    command,
-                    env={**environment, "_EVENTBRIDGE_LIFELINE": str(read_end)},
-                    cwd=folder,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    pass_fds=[read_end],
-                    start_new_session=True,
-                )
-        except BaseException:
-            os.close(self._lifeline)
-            raise
-        finally:
-            os.close(read_end)
-        self._log = log.open("rb")
-        _running.add(self)
-        threading.Thread(
-            target=self._wait, args=(on_exit,), name="lambda-process", daemon=True
-        ).start()
+        self._log = log
+        with log.open("ab") as output:
+            self._process = psutil.Popen(
+                command,
+                env=variables,
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._watching = threading.Thread(
+            target=self._watch, args=(on_exit,), name="lambda-process", daemon=True
+        )
+        self._watching.start()
 
-    def _wait(self, on_exit: Callable[[Exit], None]) -> None:
-        on_exit(Exit(self._process.wait()))
+    def _watch(self, on_exit: Callable[[Exit], None]) -> None:
+        # It stays a zombie until `end`: so nobody else gets the number of its process group.
+        how = os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
+        assert how, "waitid waits, unless WNOHANG is given"
+        on_exit(Exit(how.si_status if how.si_code == os.CLD_EXITED else -how.si_status))
+
+    def freeze(self) -> None:
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def end(self) -> None:
+        """Kill it and its children. Returns when it is gone."""
+        children = _children(self._process)
+        self._signal(signal.SIGKILL)
+        _kill(children)
+        self._watching.join()
+        self._process.wait()
+
+    def _signal(self, number: signal.Signals) -> None:
+        # On macOS a group that has only a zombie left may not be signalled.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, number)
 
     def memory(self) -> int:
         """Its size at this moment, in bytes; 0 when it has ended."""
         try:
-            return psutil.Process(self._process.pid).memory_info().rss
+            return self._process.memory_info().rss
         except psutil.Error:
             return 0
 
     def printed(self) -> str:
         """What it has printed since this was asked last."""
-        data = self._log.read()
-        if len(data) > MAX_LOG:
-            left_out = len(data) - MAX_LOG
-            data = data[:MAX_LOG] + f"\n... {left_out} more bytes are left out\n".encode()
+        try:
+            with self._log.open("r+b") as log:
+                data = log.read(MAX_LOG)
+                left_out = os.fstat(log.fileno()).st_size - len(data)
+                # The process appends, so it goes on at the new end.
+                log.truncate(0)
+        except FileNotFoundError:
+            # Its environment was stopped meanwhile.
+            return ""
+        if left_out:
+            data += f"\n... {left_out} more bytes are left out\n".encode()
         return data.decode("utf-8", errors="replace")
 
-    def end(self) -> None:
-        """Kill it and every process that it has started. Returns when it is gone."""
-        if self not in _running:
-            return
-        _running.discard(self)
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        _kill_marked({self._marker})
-        self._process.wait()
-        os.close(self._lifeline)
 
-    def close(self) -> None:
-        """Let its log go; `printed` cannot be asked any more."""
-        self._log.close()
+_lock = threading.Lock()
+_folder: Path | None = None
+_watcher: subprocess.Popen[bytes] | None = None
+_is_ending = False
+
+
+def new_folder(name: str) -> Path:
+    """A folder for an environment. The watcher starts with the first one."""
+    global _folder, _watcher
+    with _lock:
+        if _is_ending:
+            raise RuntimeError("LocalStack is ending")
+        if _folder is None:
+            _folder = Path(tempfile.mkdtemp(prefix="lambda-")).resolve()
+            _watcher = subprocess.Popen(
+                [sys.executable, "-m", __name__, str(_folder)],
+                # When this side of the pipe closes, the emulator has ended, in whatever way.
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                cwd="/",
+                start_new_session=True,
+            )
+        folder = _folder / name
+        folder.mkdir()
+        return folder
+
+
+def are_ending() -> bool:
+    """Whether LocalStack is ending, and with it every function."""
+    return _is_ending
 
 
 def end_all() -> None:
-    """Kill the processes of all environments and let no new one start: LocalStack ends."""
-    _is_ending.set()
-    processes = list(_running)
-    for process in processes:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process._process.pid, signal.SIGKILL)
-    _kill_marked({process._marker for process in processes})
+    """Kill the processes of all environments and remove their files; the end of LocalStack."""
+    global _is_ending
+    with _lock:
+        _is_ending = True
+        if _watcher and _watcher.stdin:
+            _watcher.stdin.close()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                _watcher.wait(2 * END_WITHIN)
 
 
-def _kill_marked(markers: set[str]) -> None:
-    """Kill the children that left the session (daemons do): they still carry the variable."""
-    if not markers:
-        return
+def kill_marked(folder: Path) -> None:
+    """Kill the processes that belong to an environment in this folder, or to the one of it.
+
+    Daemons leave the process group of their function; the variable stays with them.
+    """
+    deadline = time.monotonic() + END_WITHIN
+    while (marked := list(_marked(folder))) and time.monotonic() < deadline:
+        _kill([child for process in marked for child in _children(process)])
+        _kill(marked)
+        psutil.wait_procs(marked, timeout=0.2)
+
+
+def _marked(folder: Path) -> Iterator[psutil.Process]:
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.pid != os.getpid() and process.environ().get(MARKER) in markers:
-                process.kill()
+            root = process.environ().get(MARKER)
+            if root and Path(root).is_relative_to(folder):
+                yield process
+
+
+def _children(process: psutil.Process) -> list[psutil.Process]:
+    with contextlib.suppress(psutil.Error):
+        return process.children(recursive=True)
+    return []
+
+
+def _kill(victims: list[psutil.Process]) -> None:
+    for process in victims:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+
+
+def watch(emulator: IO[bytes], folder: Path) -> None:
+    """Wait for the end of the emulator; then leave nothing of its functions behind."""
+    emulator.read()
+    kill_marked(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    watch(sys.stdin.buffer, Path(sys.argv[1]))

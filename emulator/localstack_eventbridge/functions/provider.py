@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import json
 from typing import Any
 
 from localstack.aws.api import RequestContext, handler
@@ -10,6 +12,7 @@ from localstack.aws.api.lambda_ import (
     CreateFunctionRequest,
     FunctionConfiguration,
     InvalidParameterValueException,
+    InvalidRequestContentException,
     InvocationResponse,
     InvocationType,
     RequestTooLargeException,
@@ -17,6 +20,8 @@ from localstack.aws.api.lambda_ import (
     UpdateFunctionConfigurationRequest,
 )
 from localstack.services.lambda_.provider import LambdaProvider
+
+from localstack_eventbridge.functions.executor import client_contexts
 
 #: Bytes that a payload may have
 #: (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html).
@@ -45,6 +50,9 @@ RESERVED = {
     "LAMBDA_TASK_ROOT",
 }
 
+#: Parameters that would change what a function does or sees, and that this emulator cannot honour.
+NOT_EMULATED = ("CapacityProviderConfig", "DurableConfig", "FileSystemConfigs", "TenancyConfig")
+
 
 class ProcessLambdaProvider(LambdaProvider):
     @handler(operation="CreateFunction", expand=False)
@@ -53,6 +61,12 @@ class ProcessLambdaProvider(LambdaProvider):
     ) -> FunctionConfiguration:
         if request.get("PackageType") == "Image" or request.get("Code", {}).get("ImageUri"):
             raise _refusal("PackageType Image")
+        if not (request.get("Runtime") and request.get("Handler")):
+            raise InvalidParameterValueException(
+                "Runtime and Handler are mandatory parameters for functions created with "
+                "deployment packages.",
+                Type="User",
+            )
         _check_configuration(request)
         return super().create_function(context, request)
 
@@ -76,26 +90,71 @@ class ProcessLambdaProvider(LambdaProvider):
         context: RequestContext,
         function_name: str,
         invocation_type: InvocationType | None = None,
+        client_context: str | None = None,
         payload: Any = None,
         **kwargs: Any,
     ) -> InvocationResponse:
-        kind = invocation_type or InvocationType.RequestResponse
-        body = payload.read() if hasattr(payload, "read") else payload
-        limit = MAX_PAYLOAD.get(kind)
-        if body and limit and len(body) > limit:
-            raise RequestTooLargeException(_too_large(kind, len(body), limit), Type="User")
-        return super().invoke(
-            context,
-            function_name=function_name,
-            invocation_type=invocation_type,
-            payload=io.BytesIO(body) if body else None,
-            **kwargs,
+        body = payload.read() if payload else b""
+        _check_payload(invocation_type or InvocationType.RequestResponse, body)
+        if client_context:
+            client_contexts[context.request_id] = _client_context(client_context)
+        try:
+            return super().invoke(
+                context,
+                function_name=function_name,
+                invocation_type=invocation_type,
+                client_context=client_context,
+                payload=io.BytesIO(body) if body else None,
+                **kwargs,
+            )
+        finally:
+            client_contexts.pop(context.request_id, None)
+
+
+def _check_payload(kind: InvocationType, body: bytes) -> None:
+    limit = MAX_PAYLOAD.get(kind)
+    if limit and len(body) > limit:
+        raise RequestTooLargeException(_too_large(kind, len(body), limit), Type="User")
+    try:
+        json.loads(body or b"null", parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequestContentException(
+            f"Could not parse request body into json: Could not parse payload into json: {error}",
+            Type="User",
+        ) from None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"Non-standard token '{name}'")
+
+
+def _client_context(encoded: str) -> str:
+    """The JSON text, in ASCII, as it has to go through a header."""
+    try:
+        context = json.loads(base64.b64decode(encoded, validate=True))
+    except ValueError:
+        context = None
+    if not isinstance(context, dict):
+        raise InvalidRequestContentException(
+            "Client context must be a valid Base64-encoded JSON object.", Type="User"
         )
+    return json.dumps(context)
 
 
 def _check_configuration(
     request: CreateFunctionRequest | UpdateFunctionConfigurationRequest,
 ) -> None:
+    for name in NOT_EMULATED:
+        if request.get(name):
+            raise _not_emulated(name)
+    logging = request.get("LoggingConfig") or {}
+    for name in ("LogGroup", "ApplicationLogLevel", "SystemLogLevel"):
+        if logging.get(name):
+            raise _not_emulated(f"LoggingConfig.{name}")
+    if logging.get("LogFormat", "Text") != "Text":
+        raise _not_emulated("LoggingConfig.LogFormat other than Text")
+    if (request.get("SnapStart") or {}).get("ApplyOn", "None") != "None":
+        raise _not_emulated("SnapStart")
     runtime = request.get("Runtime")
     if runtime and not runtime.startswith("python3."):
         raise _refusal(f"Runtime {runtime}")
@@ -114,6 +173,12 @@ def _refusal(what: str) -> InvalidParameterValueException:
         f"{what} cannot run here: this emulator runs functions as Python processes, without "
         "Docker. Use PackageType Zip with a Python runtime, such as python3.13.",
         Type="User",
+    )
+
+
+def _not_emulated(parameter: str) -> InvalidParameterValueException:
+    return InvalidParameterValueException(
+        f"{parameter} is not emulated here: leave it out of the request.", Type="User"
     )
 
 
