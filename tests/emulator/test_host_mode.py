@@ -160,6 +160,53 @@ def test_settings_of_the_caller_that_lead_outside_are_not_heeded(start: Start) -
     assert queue.startswith(f"http://127.0.0.1:{port}/")
 
 
+REFUSING = """
+import runpy, socket, sys
+
+connect, getaddrinfo = socket.socket.connect, socket.getaddrinfo
+outside = open(sys.argv.pop(1), "a", buffering=1)
+
+def is_local(host):
+    return host in ("", None, "localhost") or str(host).startswith(("127.", "::1", "0.0.0.0"))
+
+def refusing(call):
+    def refuse(*arguments, **options):
+        address = arguments[1] if call is connect else arguments
+        host = address[0] if isinstance(address, tuple) else ""
+        if not is_local(host):
+            print(call.__name__, host, file=outside)
+            raise OSError(f"not allowed: {host}")
+        return call(*arguments, **options)
+    return refuse
+
+socket.socket.connect, socket.getaddrinfo = refusing(connect), refusing(getaddrinfo)
+sys.argv[0] = "localstack_eventbridge"
+runpy.run_module("localstack_eventbridge", run_name="__main__", alter_sys=True)
+"""
+
+
+def test_the_emulator_itself_calls_nobody_outside(tmp_path: Path) -> None:
+    """Every look-up and connection that is not loopback is refused and written down."""
+    port, outside = free_port(), tmp_path / "outside.txt"
+    command = [str(emulator.PYTHON), "-c", REFUSING, str(outside), "--port", str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        while process.stdout and (line := process.stdout.readline()) != "Ready.\n":
+            assert line, "LocalStack ended"
+        session = clients.Session(f"http://127.0.0.1:{port}", "200000000009")
+        functions.deploy(session.client("lambda"), session.client("iam"), "echo", handlers.echo)
+        session.client("lambda").invoke(FunctionName="echo", Payload=b"{}")
+        session.client("sqs").create_queue(QueueName="q")
+        session.client("events").list_event_buses()
+        session.client("dynamodb").list_tables()
+        session.client("s3").create_bucket(Bucket="bucket")
+        session.client("cloudwatch").list_metrics()
+    finally:
+        process.terminate()
+        process.wait(20)
+    assert outside.read_text() == ""
+
+
 def test_says_what_it_is(start: Start) -> None:
     port = free_port()
     start(port, LAMBDA_RETRY_BASE_DELAY="7")
