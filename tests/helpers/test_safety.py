@@ -290,7 +290,7 @@ def test_a_localstack_started_in_a_hostile_environment_heeds_none_of_it(
         f"emulator.DEFAULT_ENDPOINT = 'http://127.0.0.1:{port}'\n"
     )
     said = run(f"{elsewhere}{SESSION}emulator._started[lab.endpoint.url].kill()", hostile)
-    assert said.startswith("Lab ready: LocalStack")
+    assert "Lab ready: LocalStack" in said
     assert said.endswith("DONE\n")
     assert tripwire.heard == []
 
