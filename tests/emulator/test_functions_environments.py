@@ -9,6 +9,7 @@ import textwrap
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -223,6 +224,26 @@ def test_no_function_can_change_the_code(function: Function) -> None:
     assert function.invoke("spoil")["result"]["errorType"] == "Runtime.ExitError"
     with ThreadPoolExecutor(2) as pool:
         assert list(pool.map(function.result, [1, 1])) == [True, True]
+
+
+def test_tmp_belongs_to_the_environment(function: Function, account: str) -> None:
+    source = """
+        import os, pathlib, subprocess, time
+        KEPT = pathlib.Path("/tmp/ACCOUNT/kept")
+
+        def handler(event, context):
+            KEPT.parent.mkdir(exist_ok=True)
+            with KEPT.open("a") as file:
+                file.write("x")
+            time.sleep(event)
+            at = os.environ["TMPDIR"] + "/ACCOUNT/kept"
+            return [KEPT.read_text(), subprocess.check_output(["cat", at], text=True)]
+    """.replace("ACCOUNT", account)
+    deploy(function, source)
+    assert [function.result(0), function.result(0)] == [["x", "x"], ["xx", "xx"]]
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(function.result, [1, 1])) == [["x", "x"], ["xxx", "xxx"]]
+    assert not Path("/tmp", account).exists()
 
 
 def test_a_file_may_be_as_large_as_the_ephemeral_storage(function: Function) -> None:

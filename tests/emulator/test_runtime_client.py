@@ -60,6 +60,9 @@ def chains(event, context):
 def raises_in_library(event, context):
     return json.loads("{")
 
+def opens(event, context):
+    return open(event).read()
+
 def exits(event, context):
     sys.exit(event["code"])
 
@@ -258,6 +261,7 @@ class Bench:
             "LAMBDA_TASK_ROOT": str(self._task),
             "LANG": "C.UTF-8",
             "PATH": os.defpath,
+            "TMPDIR": str(self._task.parents[1] / "tmp"),
             "_HANDLER": handler,
         }
 
@@ -287,7 +291,7 @@ def invocation(number: int, payload: bytes, **fields: Any) -> Invocation:
 
 
 def _our_command(handler: str) -> list[str]:
-    return [sys.executable, "-BPSsu", str(CLIENT), "512"]
+    return [sys.executable, "-BSsu", str(CLIENT), "512"]
 
 
 def _aws_command(handler: str) -> list[str]:
@@ -330,6 +334,7 @@ def name_of(value: object) -> str:
         ("app.refuses", [1]),
         ("app.chains", [1]),
         ("app.raises_in_library", [1]),
+        ("app.opens", ["/tmp/not/there"]),
         ("app.without_context", [1]),
         ("app.not_callable", [1]),
         ("app.tells_context", [1]),

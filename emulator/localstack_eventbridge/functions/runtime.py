@@ -8,9 +8,10 @@ import threading
 import time
 from pathlib import Path
 
-from localstack_eventbridge.functions import runtime_client
 from localstack_eventbridge.functions.processes import Exit, RuntimeProcess
 from localstack_eventbridge.functions.runtime_api import Invocation, RuntimeApi, Said
+
+RUNTIME_CLIENT = Path(__file__).with_name("runtime_client.py")
 
 
 class Runtime:
@@ -33,8 +34,8 @@ class Runtime:
         self.started = time.perf_counter()
         self._heard: queue.SimpleQueue[Said | Exit] = queue.SimpleQueue()
         self._api = RuntimeApi(self._hear)
-        # No bytecode is written, no folder of this project is searched, nothing is buffered.
-        command = [sys.executable, "-BPSsu", runtime_client.__file__]
+        # No bytecode is written, no package of LocalStack is found, nothing is buffered.
+        command = [sys.executable, "-BSsu", str(RUNTIME_CLIENT)]
         self._starting = threading.Lock()
         with self._starting:
             self._process = RuntimeProcess(

@@ -28,6 +28,9 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
+# A neighbour: the folder of a script is where Python looks first.
+import private_tmp
+
 API = "/2018-06-01/runtime"
 
 #: AWS indents the lines of a traceback with no-break spaces, so that log viewers keep them.
@@ -222,7 +225,7 @@ def prepare(storage: int, sdk: list[str]) -> None:
     `storage` is the size that a file may have, in MB: that of /tmp
     (https://docs.aws.amazon.com/lambda/latest/dg/configuration-ephemeral-storage.html).
     """
-    sys.path.insert(0, os.environ["LAMBDA_TASK_ROOT"])
+    sys.path[0] = os.environ["LAMBDA_TASK_ROOT"]
     sys.path.extend(sdk)
     del sys.argv[1:]
     if os.environ.get("LC_CTYPE") == "C.UTF-8":
@@ -230,6 +233,7 @@ def prepare(storage: int, sdk: list[str]) -> None:
         del os.environ["LC_CTYPE"]
     # exit() and quit(): all else that Python's `site` does would only find LocalStack's packages.
     site.setquit()
+    private_tmp.install(os.environ["TMPDIR"])
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (storage * 2**20, hard))
 
@@ -342,7 +346,7 @@ def describe(error: Exception, request_id: str) -> dict[str, Any]:
 
 def frames(trace: TracebackType | None) -> list[str]:
     """The frames of a traceback, from where it leaves this file."""
-    found = traceback.extract_tb(trace)
+    found = [f for f in traceback.extract_tb(trace) if f.filename != private_tmp.__file__]
     while found and found[0].filename == __file__:
         found.pop(0)
     return traceback.format_list([(on_aws(f.filename), f.lineno, f.name, f.line) for f in found])
