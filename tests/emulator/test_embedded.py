@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 TABLE = {
     "TableName": "orders",
@@ -23,18 +25,21 @@ def dynamodb(client: Callable[..., Any]) -> Any:
     return dynamodb
 
 
-def records(streams: Any) -> list[dict[str, Any]]:
+def iterator(streams: Any, kind: str = "TRIM_HORIZON") -> str:
     [stream] = streams.list_streams(TableName="orders")["Streams"]
     described = streams.describe_stream(StreamArn=stream["StreamArn"])["StreamDescription"]
-    found = []
-    for shard in described["Shards"]:
-        iterator = streams.get_shard_iterator(
-            StreamArn=stream["StreamArn"],
-            ShardId=shard["ShardId"],
-            ShardIteratorType="TRIM_HORIZON",
-        )["ShardIterator"]
-        found += streams.get_records(ShardIterator=iterator)["Records"]
-    return found
+    [shard] = described["Shards"]
+    return streams.get_shard_iterator(
+        StreamArn=stream["StreamArn"], ShardId=shard["ShardId"], ShardIteratorType=kind
+    )["ShardIterator"]
+
+
+def records(streams: Any) -> list[dict[str, Any]]:
+    return streams.get_records(ShardIterator=iterator(streams))["Records"]
+
+
+def names(streams: Any) -> list[str]:
+    return [record["eventName"] for record in records(streams)]
 
 
 def test_a_failed_condition_changes_nothing(dynamodb: Any) -> None:
@@ -77,3 +82,122 @@ def test_accounts_do_not_see_each_others_tables(
     assert other.list_tables()["TableNames"] == []
     with pytest.raises(other.exceptions.ResourceNotFoundException):
         other.describe_table(TableName="orders")
+
+
+def test_a_record_has_the_images_that_there_are(dynamodb: Any, client: Callable[..., Any]) -> None:
+    key = {"userName": {"S": "swn"}}
+    dynamodb.put_item(TableName="orders", Item=key)
+    dynamodb.delete_item(TableName="orders", Key=key)
+    inserted, removed = (record["dynamodb"] for record in records(client("dynamodbstreams")))
+    assert inserted["NewImage"] == removed["OldImage"] == key
+    assert "OldImage" not in inserted
+    assert "NewImage" not in removed
+
+
+def test_an_update_that_makes_the_item_is_one_insert(
+    dynamodb: Any, client: Callable[..., Any]
+) -> None:
+    key, item = {"userName": {"S": "swn"}}, {"userName": {"S": "swn"}, "n": {"N": "1"}}
+    count(dynamodb, key)
+    [record] = records(client("dynamodbstreams"))
+    assert record["eventName"] == "INSERT"
+    assert record["dynamodb"]["NewImage"] == item
+
+
+def test_a_write_that_changes_nothing_is_not_in_the_stream(
+    dynamodb: Any, client: Callable[..., Any]
+) -> None:
+    """https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html"""
+    item = {"userName": {"S": "swn"}, "n": {"N": "1"}}
+    for _ in range(2):
+        dynamodb.put_item(TableName="orders", Item=item)
+    dynamodb.update_item(
+        TableName="orders",
+        Key={"userName": {"S": "swn"}},
+        UpdateExpression="SET n = :one",
+        ExpressionAttributeValues={":one": {"N": "1"}},
+    )
+    dynamodb.delete_item(TableName="orders", Key={"userName": {"S": "nobody"}})
+    assert names(client("dynamodbstreams")) == ["INSERT"]
+
+
+def test_a_transaction_that_fails_is_not_in_the_stream(
+    dynamodb: Any, client: Callable[..., Any]
+) -> None:
+    streams = client("dynamodbstreams")
+    latest = iterator(streams, "LATEST")
+    put = {"TableName": "orders", "Item": {"userName": {"S": "taken back"}}}
+    check = {
+        "TableName": "orders",
+        "Key": {"userName": {"S": "nobody"}},
+        "ConditionExpression": "attribute_exists(userName)",
+    }
+    with pytest.raises(dynamodb.exceptions.TransactionCanceledException):
+        dynamodb.transact_write_items(TransactItems=[{"Put": put}, {"ConditionCheck": check}])
+    dynamodb.put_item(TableName="orders", Item={"userName": {"S": "next"}})
+    told = streams.get_records(ShardIterator=latest)["Records"]
+    assert [record["dynamodb"]["Keys"]["userName"]["S"] for record in told] == ["next"]
+
+
+def test_a_transaction_is_in_the_stream_item_by_item(
+    dynamodb: Any, client: Callable[..., Any]
+) -> None:
+    dynamodb.transact_write_items(
+        TransactItems=[
+            {"Put": {"TableName": "orders", "Item": {"userName": {"S": "one"}}}},
+            {
+                "Update": {
+                    "TableName": "orders",
+                    "Key": {"userName": {"S": "two"}},
+                    "UpdateExpression": "SET n = :one",
+                    "ExpressionAttributeValues": {":one": {"N": "1"}},
+                }
+            },
+        ]
+    )
+    assert names(client("dynamodbstreams")) == ["INSERT", "INSERT"]
+
+
+def test_a_record_names_the_region_of_its_table(client: Callable[..., Any]) -> None:
+    dynamodb = client("dynamodb", region="eu-west-1")
+    dynamodb.create_table(**TABLE)
+    dynamodb.put_item(TableName="orders", Item={"userName": {"S": "swn"}})
+    [record] = records(client("dynamodbstreams", region="eu-west-1"))
+    assert record["awsRegion"] == "eu-west-1"
+
+
+def test_of_many_conditional_writes_at_once_one_succeeds(dynamodb: Any) -> None:
+    def put(n: int) -> bool:
+        try:
+            dynamodb.put_item(
+                TableName="orders",
+                Item={"userName": {"S": "swn"}, "n": {"N": str(n)}},
+                ConditionExpression="attribute_not_exists(userName)",
+            )
+        except ClientError as error:
+            assert error.response["Error"]["Code"] == "ConditionalCheckFailedException"
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(put, range(40))) == 1
+
+
+def test_a_counter_counts_all_and_the_stream_tells_it_in_order(
+    dynamodb: Any, client: Callable[..., Any]
+) -> None:
+    key = {"userName": {"S": "swn"}}
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: count(dynamodb, key), range(40)))
+    told = records(client("dynamodbstreams"))
+    counted = [int(record["dynamodb"]["NewImage"]["n"]["N"]) for record in told]
+    assert counted == list(range(1, 41))
+
+
+def count(dynamodb: Any, key: dict[str, Any]) -> None:
+    dynamodb.update_item(
+        TableName="orders",
+        Key=key,
+        UpdateExpression="ADD n :one",
+        ExpressionAttributeValues={":one": {"N": "1"}},
+    )

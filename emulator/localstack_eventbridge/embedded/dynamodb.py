@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from localstack.aws.api.dynamodb import DynamodbApi
+from localstack.aws.skeleton import DispatchTable
 from localstack.services.moto import MotoFallbackDispatcher
 from localstack.services.plugins import Service, ServiceLifecycleHook
 from localstack.state import StateVisitor
 from moto.dynamodb.models import dynamodb_backends
+
+from localstack_eventbridge.embedded import changes
 
 
 class EmbeddedDynamoDBProvider(DynamodbApi, ServiceLifecycleHook):
@@ -15,6 +18,10 @@ class EmbeddedDynamoDBProvider(DynamodbApi, ServiceLifecycleHook):
 
 
 def service() -> Service:
-    return Service.for_provider(
-        EmbeddedDynamoDBProvider(), dispatch_table_factory=MotoFallbackDispatcher
-    )
+    changes.install()
+    return Service.for_provider(EmbeddedDynamoDBProvider(), dispatch_table_factory=_dispatch_table)
+
+
+def _dispatch_table(provider: object) -> DispatchTable:
+    operations = MotoFallbackDispatcher(provider)
+    return {name: changes.recorded(operation) for name, operation in operations.items()}
