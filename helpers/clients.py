@@ -37,6 +37,10 @@ _CONFIG = Config(
     connect_timeout=5,
 )
 
+# The default loader would let ~/.aws/models redefine a service. It keeps what it has read: each
+# session with one of its own would read for a tenth of a second.
+_LOADER = Loader([Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
+
 
 def safe(endpoint: str) -> str:
     """`endpoint` in its plain form, http://HOST:PORT, if it cannot be anything but LocalStack.
@@ -145,9 +149,7 @@ class Session:
         defaults |= {"config_file": os.devnull, "credentials_file": os.devnull}
         store = ConfigValueStore({name: ConstantProvider(v) for name, v in defaults.items()})
         session.register_component("config_store", store)
-        # The default loader would let ~/.aws/models redefine a service.
-        loader = Loader([Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
-        session.register_component("data_loader", loader)
+        session.register_component("data_loader", _LOADER)
         emitter = session.get_component("event_emitter")
         emitter.register_first("before-send", self._refuse_to_leave)
         emitter.register_first("needs-retry", self._after_failure)

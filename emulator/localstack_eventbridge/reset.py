@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 from localstack.aws.connect import connect_to
 from localstack.services.plugins import SERVICE_PLUGINS, Service
 from localstack.services.stores import AccountRegionBundle
 from moto.core.base_backend import BackendDict
+
+from localstack_eventbridge import trace
+from localstack_eventbridge.clock import clock
 
 LOG = logging.getLogger(__name__)
 
@@ -31,8 +36,18 @@ KINDS = {
     ("stepfunctions", "state_machines"): "state machine",
 }
 
+_forgetting: list[Callable[[str], None]] = []
+
 # Two resets of one account at once would trip over each other's half-deleted things.
 _lock = threading.Lock()
+
+
+def register(forget: Callable[[str], None]) -> None:
+    """Have `forget(account)` called first of all when an account is emptied.
+
+    For what the plug-in itself keeps of an account, and for what it is about to do in it.
+    """
+    _forgetting.append(forget)
 
 
 def empty(account: str) -> dict[str, int]:
@@ -42,6 +57,8 @@ def empty(account: str) -> dict[str, int]:
     counted before that.
     """
     with _lock:
+        for forget in (*_forgetting, clock.reset, trace.reset):
+            forget(account)
         services = list(_loaded())
         removed = _count(account, services)
         for name, end in ENDINGS.items():
@@ -51,6 +68,8 @@ def empty(account: str) -> dict[str, int]:
         for service in services:
             for state in _states(service):
                 _drop(service, state, account)
+            if service.name() == "cloudwatch":
+                _drop_metrics(service, account)
     return {kind: removed[kind] for kind in sorted(removed) if removed[kind]}
 
 
@@ -118,6 +137,15 @@ def _drop_buckets(service: Service, regions: dict[str, Any]) -> None:
             store.global_bucket_map.pop(name, None)
             provider._storage_backend.delete_bucket(name)
     provider._cors_handler.invalidate_cache()
+
+
+def _drop_metrics(service: Service, account: str) -> None:
+    """Metrics of all accounts lie in one database."""
+    database = service._provider.cloudwatch_database
+    with database.DATABASE_LOCK, closing(sqlite3.connect(database.METRICS_DB)) as connection:
+        for table in (database.TABLE_SINGLE_METRICS, database.TABLE_AGGREGATED_METRICS):
+            connection.execute(f"DELETE FROM {table} WHERE account_id = ?", (account,))
+        connection.commit()
 
 
 def _client(account: str, region: str) -> Any:

@@ -16,6 +16,9 @@ STOP_WHEN_UNUSED = os.environ.get("EVENTBRIDGE_STOP_WHEN_UNUSED") == "1"
 #: that. 60 on AWS (https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html).
 LAMBDA_RETRY_BASE_DELAY = int(os.environ.get("LAMBDA_RETRY_BASE_DELAY") or 1)
 
+#: Whether rules need the permission of a target to call it; "0" lets them call everything.
+ENFORCE_PERMISSIONS = os.environ.get("EVENTBRIDGE_ENFORCE_PERMISSIONS") != "0"
+
 
 def apply() -> None:
     """Set LocalStack's configuration, except where an environment variable already has."""
@@ -32,5 +35,5 @@ def apply() -> None:
 
 
 def told() -> dict[str, int]:
-    """The proportions in which the lab differs from AWS."""
+    """What the lab does in other proportions than AWS."""
     return {"lambda_retry_base_delay_seconds": LAMBDA_RETRY_BASE_DELAY}

@@ -1,0 +1,1 @@
+"""EventBridge's event buses, rules and patterns as AWS documents them."""
