@@ -79,12 +79,15 @@ def written_by_the_sender(answer: Any) -> Verdict:
     given, needed = _names(answer), {"source", "detail-type", "detail"}
     if given == needed:
         return _right("Source, DetailType and Detail: everything else is added for you.")
-    entry_names = given & {"Source", "DetailType", "Detail"}
+    entry_names = given & {"Source", "DetailType", "Detail", "EventBusName"}
     if entry_names:
         return _wrong(f"{_listed(entry_names)}: these are names of the entry, not of the envelope.")
     if extra := given & {"time", "resources"}:
         return _wrong(f"{_listed(extra)}: you may supply it, but you need not.")
-    if extra := given - needed:
+    added = {"version", "id", "account", "region"}
+    if unknown := given - needed - added:
+        return _wrong(f"{_listed(unknown)}: not a field of the envelope.")
+    if extra := given & added:
         return _wrong(f"{_listed(extra)}: EventBridge writes that itself.")
     return _wrong(f"Something is missing: you named {len(given)} of {len(needed)}.")
 
@@ -99,9 +102,11 @@ def entry_arrives(answer: Any, events: Any, sqs: Any, queue: str) -> Verdict:
     entry = events.put_events(Entries=[answer])["Entries"][0]
     if "ErrorCode" in entry:
         return _wrong(f"EventBridge refused the entry: {entry['ErrorMessage']}")
-    if not nothing_arrives(sqs, queue, seconds=3):
-        receive(sqs, queue, 1)
-        return _right("It was sent just now, and it arrived.")
+    while not nothing_arrives(sqs, queue, seconds=3):
+        # Messages of earlier tries may lie there as well.
+        [message] = receive(sqs, queue, 1)
+        if message.get("id") == entry["EventId"]:
+            return _right("It was sent just now, and it arrived.")
     if answer.get("EventBusName") != "SwnEventBus":
         return _wrong("It was accepted, and nothing arrived. On which bus does the rule wait?")
     return _wrong("It was accepted, and nothing arrived. Compare it with the rule's pattern.")
@@ -148,14 +153,16 @@ def who_calls_how(answer: Any) -> Verdict:
         "sqs": ("event source mapping", "a queue calls nobody; Lambda fetches"),
         "dynamodb streams": ("event source mapping", "a stream calls nobody; Lambda fetches"),
     }
-    if not isinstance(answer, dict):
-        return _wrong("Answer with a dictionary from the way to a set of services.")
+    if not isinstance(answer, dict) or any(isinstance(names, str) for names in answer.values()):
+        return _wrong("Answer with a dictionary from each way to a set of services.")
     if unknown := set(answer) - {way for way, _ in reasons.values()}:
         return _wrong(f"{_listed(unknown)}: not one of the three ways.")
+    sorted_into = {way: {name.lower() for name in _names(names)} for way, names in answer.items()}
+    if unknown := set().union(*sorted_into.values()) - set(reasons):
+        return _wrong(f"{_listed(unknown)}: not one of the four services.")
     for service, (way, reason) in reasons.items():
-        ways = [name for name, services in answer.items() if service in _names(services)]
-        if ways != [way]:
-            return _wrong(f"{service}: think again. {reason.capitalize()}.")
+        if [name for name, services in sorted_into.items() if service in services] != [way]:
+            return _wrong(f"{service}: think again: {reason}.")
     return _right("Who waits, who drops and leaves, and where Lambda comes and fetches.")
 
 

@@ -132,15 +132,20 @@ def deploy(
     return answer["FunctionArn"]
 
 
-def runs(logs: Any, name: str, *, at_least: int = 1, timeout: float = 20.0) -> list[Run]:
+def runs(
+    logs: Any, name: str, *, at_least: int = 1, since: float = 0.0, timeout: float = 20.0
+) -> list[Run]:
     """Wait until the log of the function `name` tells of `at_least` finished runs.
 
-    Returns all runs, oldest first. Raises the time-out of `helpers.waiting.until` when there are
+    Returns them all, oldest first; of those that ended before `since` (seconds since the epoch) it
+    knows nothing. Raises the time-out of `helpers.waiting.until` when there are
     fewer after `timeout` seconds.
     """
 
     def finished() -> list[Run]:
-        found = _read_runs(logs, f"/aws/lambda/{name}")
+        read = _read_runs(logs, f"/aws/lambda/{name}")
+        # The log counts in milliseconds.
+        found = [run for run in read if run.ended >= since - 0.001]
         return found if len(found) >= at_least else []
 
     noun = "runs" if at_least > 1 else "run"

@@ -63,12 +63,17 @@ class Lab:
             self.client("lambda"), self.client("iam"), name, handler, **settings
         )
 
-    def runs(self, name: str, *, at_least: int = 1, timeout: float = 20.0) -> list[functions.Run]:
+    def runs(
+        self, name: str, *, at_least: int = 1, since: float = 0.0, timeout: float = 20.0
+    ) -> list[functions.Run]:
         """Wait for `at_least` finished runs of the function `name`; all its runs, oldest first.
 
-        `timeout` is in seconds. Raises helpers.errors.TimedOut when there are fewer by then.
+        With `since` (time.time()) only those that ended after that moment count. `timeout` is in
+        seconds. Raises helpers.errors.TimedOut when there are fewer by then.
         """
-        return functions.runs(self.client("logs"), name, at_least=at_least, timeout=timeout)
+        return functions.runs(
+            self.client("logs"), name, at_least=at_least, since=since, timeout=timeout
+        )
 
     def cleanup(self) -> None:
         """Empty the account and print what was deleted. Safe to run at any time, and twice."""

@@ -3,17 +3,20 @@
     python -m localstack_eventbridge [--port 4566] [--data DIR] [--stop-when-unused]
 
 In the foreground, on 127.0.0.1 only, until Ctrl-C or SIGTERM. Exit code 0 after a clean end,
-1 when it cannot start (the reason is printed).
+1 when it cannot start (the reason is printed), 2 when the arguments make no sense.
 """
 
 from __future__ import annotations
 
 import argparse
+import errno
 import os
+import signal
 import socket
 import sys
 import tempfile
 from pathlib import Path
+from types import FrameType
 
 from localstack_eventbridge import VERSION
 
@@ -23,16 +26,15 @@ HOSTILE = ("AWS_", "BOTO_", "LOCALSTACK_", "MOTO_")
 
 
 def main() -> int:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end)
     arguments = _arguments()
     if sys.version_info[:2] != (3, 13):
         version = ".".join(map(str, sys.version_info[:2]))
         print(f"LocalStack 4.14 needs Python 3.13, and this is {version}: run `make emulator`.")
         return 1
-    if _is_taken(arguments.port):
-        print(
-            f"Port {arguments.port} is taken by another program. End that program, or choose "
-            f"another port: make emulator PORT={arguments.port + 1}"
-        )
+    if obstacle := _obstacle(arguments.port):
+        print(obstacle)
         return 1
     if arguments.data:
         return _run(arguments, arguments.data.resolve())
@@ -40,10 +42,15 @@ def main() -> int:
         return _run(arguments, Path(folder))
 
 
+def _end(number: int, frame: FrameType | None) -> None:
+    """End before LocalStack has come so far as to do it itself."""
+    raise SystemExit(0)
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="localstack_eventbridge", description=__doc__)
     parser.add_argument(
-        "--port", type=int, default=int(os.environ.get("PORT") or 4566), help="default: 4566"
+        "--port", type=_port, default=os.environ.get("PORT") or "4566", help="default: 4566"
     )
     parser.add_argument(
         "--data", type=Path, help="folder for its files; default: a new one, removed at the end"
@@ -54,13 +61,25 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _is_taken(port: int) -> bool:
+def _port(text: str) -> int:
+    if not (text.isdecimal() and 0 < int(text) < 2**16):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: a number from 1 to 65535")
+    return int(text)
+
+
+def _obstacle(port: int) -> str | None:
+    """Why LocalStack cannot listen there, and what to do; None when it can."""
     try:
         # As LocalStack will bind: a port whose last connections are still closing is free.
         socket.create_server(("127.0.0.1", port)).close()
-    except OSError:
-        return True
-    return False
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            return f"Port {port} cannot be used ({error.strerror}): choose one above 1023."
+        return (
+            f"Port {port} is taken by another program. End that program, or choose another port: "
+            f"make emulator PORT={port + 1}"
+        )
+    return None
 
 
 def _run(arguments: argparse.Namespace, folder: Path) -> int:
@@ -80,10 +99,7 @@ def _run(arguments: argparse.Namespace, folder: Path) -> int:
     )
     from localstack.runtime.main import main as run_localstack
 
-    try:
-        run_localstack()
-    except SystemExit as end:
-        return int(end.code or 0)
+    run_localstack()
     return 0
 
 
@@ -107,7 +123,10 @@ def _environment(arguments: argparse.Namespace, folder: Path) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    code = main()
+    try:
+        code = main()
+    except SystemExit as end:
+        code = int(end.code or 0)
     sys.stdout.flush()
     # Python would wait for the threads of LocalStack's pools.
     os._exit(code)

@@ -17,7 +17,7 @@ import psutil
 import pytest
 from botocore.exceptions import ClientError
 
-from helpers import functions
+from helpers import emulator, functions
 from helpers.waiting import nothing_arrives, receive, until
 
 MB = 1024 * 1024
@@ -459,7 +459,11 @@ def test_a_queue_is_polled_and_the_function_gets_a_batch(
 
 
 @pytest.mark.parametrize("how", ["update code", "update configuration", "delete", "time out"])
-def test_no_process_is_left_behind(function: Function, how: str) -> None:
+def test_no_process_is_left_behind(
+    function: Function, localstack: emulator.Endpoint, how: str
+) -> None:
+    if localstack.lease is None:
+        pytest.skip("the processes of a LocalStack in a container cannot be seen from here")
     function.deploy(handlers.starts_children, Timeout=2)
     pids = function.result()
     assert all(psutil.pid_exists(pid) for pid in pids)

@@ -13,6 +13,7 @@ import cells
 import pytest
 
 from helpers import functions
+from helpers.waiting import until
 
 
 def unpacked(archive: bytes) -> dict[str, str]:
@@ -59,6 +60,17 @@ def test_deploys_replaces_and_reads_runs(client: Callable[..., Any]) -> None:
     assert first.environment == second.environment
     assert before - 0.1 <= first.started <= first.ended <= time.time() + 0.1
     assert first.since(first.started) == pytest.approx((0.0, first.duration), abs=1e-4)
+
+
+def test_runs_of_before_are_left_out(client: Callable[..., Any]) -> None:
+    awslambda, iam, logs = client("lambda"), client("iam"), client("logs")
+    functions.deploy(awslambda, iam, "job", cells.greet)
+    awslambda.invoke(FunctionName="job", Payload=b'{"name": "first"}')
+    [before] = functions.runs(logs, "job")
+    between = until(lambda: time.time() > before.ended + 0.01 and time.time(), what="the clock")
+    awslambda.invoke(FunctionName="job", Payload=b'{"name": "second"}')
+    [run] = functions.runs(logs, "job", since=between)
+    assert run.lines == ("greeting second",)
 
 
 def test_waiting_for_a_run_that_never_comes_says_so(client: Callable[..., Any]) -> None:

@@ -21,6 +21,7 @@ WRONG: dict[str, list[tuple[str, str]]] = {
         ('{"source", "detail-type", "detail", "time"}', "need not"),
         ('{"source", "detail-type", "detail", "id"}', "EventBridge writes"),
         ('{"Source", "DetailType", "Detail"}', "names of the entry"),
+        ('{"source", "detail-type", "detail", "payload"}', "not a field"),
         ("3", "set of names"),
     ],
     "entry_arrives": [
@@ -55,6 +56,8 @@ WRONG: dict[str, list[tuple[str, str]]] = {
             "dynamodb streams",
         ),
         ('{"synchronous": {"api gateway"}, "polled": {"sqs"}}', "three ways"),
+        ('{"synchronous": {"api gateway", "dynamodb"}}', "four services"),
+        ('{"synchronous": "api gateway"}', "set of services"),
         ('["sqs", "s3"]', "dictionary"),
     ],
 }
