@@ -29,6 +29,7 @@ def watch() -> None:
     """Open the lease port, and end LocalStack when it is no longer used."""
     global _port
     server = socket.create_server(("127.0.0.1", 0))
+    server.setblocking(False)
     _port = server.getsockname()[1]
     threading.Thread(target=_serve, args=(server,), name="leases", daemon=True).start()
 
@@ -47,7 +48,11 @@ def _serve(server: socket.socket) -> None:
 
 
 def _accept(server: socket.socket, selector: selectors.BaseSelector) -> None:
-    connection, _ = server.accept()
+    try:
+        connection, _ = server.accept()
+    except OSError:
+        # Its holder has ended in between.
+        return
     connection.setblocking(False)
     selector.register(connection, selectors.EVENT_READ)
 

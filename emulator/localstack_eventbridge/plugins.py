@@ -12,14 +12,23 @@ from localstack.services.plugins import Service, aws_provider
 from localstack_eventbridge import settings
 
 #: Which of our providers serves which service, unless PROVIDER_OVERRIDE_<SERVICE> says otherwise.
-PROVIDERS = {"dynamodb": "embedded", "dynamodbstreams": "embedded", "lambda": "process"}
+PROVIDERS = {
+    "dynamodb": "embedded",
+    "dynamodbstreams": "embedded",
+    "lambda": "process",
+    "s3": "embedded",
+}
 
 
-@hooks.on_infra_start(name="choose_plugins", priority=100)
+# Before LocalStack heeds signals: the end of it is a matter of the server that it has chosen.
+@hooks.on_runtime_create(name="choose_plugins")
 def choose_plugins() -> None:
+    from localstack_eventbridge import binding
+
     for service, provider in PROVIDERS.items():
         config.SERVICE_PROVIDER_CONFIG.set_provider_if_not_exists(service, provider)
     settings.apply()
+    binding.bind_kinesis()
 
 
 @hooks.on_infra_start(name="add_resources")
@@ -31,6 +40,14 @@ def add_resources() -> None:
     resources.add_to(get_internal_apis())
     if settings.STOP_WHEN_UNUSED:
         leases.watch()
+
+
+# LocalStack says that it is ready when this has returned.
+@hooks.on_infra_ready(name="make_a_call")
+def make_a_call() -> None:
+    from localstack.aws.connect import connect_to
+
+    connect_to().sts.get_caller_identity()
 
 
 # First of all: LocalStack waits for what runs, and would start what is to be retried.
@@ -65,6 +82,13 @@ def dynamodbstreams() -> Service:
     from localstack_eventbridge.embedded import dynamodbstreams
 
     return dynamodbstreams.service()
+
+
+@aws_provider(api="s3", name="embedded")
+def s3() -> Service:
+    from localstack_eventbridge.embedded import s3
+
+    return s3.service()
 
 
 class ProcessRuntimeExecutorPlugin(RuntimeExecutorPlugin):

@@ -26,7 +26,6 @@ KINDS = {
     ("events", "archives"): "archive",
     ("events", "event_buses"): "event bus",
     ("iam", "roles"): "role",
-    ("kinesis", "streams"): "stream",
     ("lambda", "event_source_mappings"): "event source mapping",
     ("lambda", "functions"): "function",
     ("logs", "groups"): "log group",
@@ -70,6 +69,8 @@ def empty(account: str) -> dict[str, int]:
                 _drop(service, state, account)
             if service.name() == "cloudwatch":
                 _drop_metrics(service, account)
+            elif service.name() == "kinesis":
+                _drop_streams(service, account)
     return {kind: removed[kind] for kind in sorted(removed) if removed[kind]}
 
 
@@ -148,28 +149,39 @@ def _drop_metrics(service: Service, account: str) -> None:
         connection.commit()
 
 
+def _drop_streams(service: Service, account: str) -> None:
+    """Streams live in a program of their own for each account. They are not counted."""
+    servers = service._provider.server_manager
+    with servers._lock:
+        if server := servers._servers.pop(account, None):
+            server.shutdown()
+
+
 def _client(account: str, region: str) -> Any:
     return connect_to(aws_access_key_id=account, region_name=region)
 
 
+def _all(client: Any, operation: str, kind: str, **arguments: Any) -> list[Any]:
+    """The things of that kind on all pages of what the operation lists."""
+    pages = client.get_paginator(operation).paginate(**arguments)
+    return [thing for page in pages for thing in page[kind]]
+
+
 def _end_functions(account: str, region: str) -> None:
     awslambda = _client(account, region).lambda_
-    for mapping in awslambda.list_event_source_mappings()["EventSourceMappings"]:
+    for mapping in _all(awslambda, "list_event_source_mappings", "EventSourceMappings"):
         _quietly(awslambda.delete_event_source_mapping, UUID=mapping["UUID"])
-    for page in awslambda.get_paginator("list_functions").paginate():
-        for function in page["Functions"]:
-            _quietly(awslambda.delete_function, FunctionName=function["FunctionName"])
+    for function in _all(awslambda, "list_functions", "Functions"):
+        _quietly(awslambda.delete_function, FunctionName=function["FunctionName"])
 
 
 def _end_executions(account: str, region: str) -> None:
     stepfunctions = _client(account, region).stepfunctions
-    for machine in stepfunctions.list_state_machines()["stateMachines"]:
+    for machine in _all(stepfunctions, "list_state_machines", "stateMachines"):
         if machine["type"] == "EXPRESS":
             continue
-        running = stepfunctions.list_executions(
-            stateMachineArn=machine["stateMachineArn"], statusFilter="RUNNING"
-        )
-        for execution in running["executions"]:
+        running = {"stateMachineArn": machine["stateMachineArn"], "statusFilter": "RUNNING"}
+        for execution in _all(stepfunctions, "list_executions", "executions", **running):
             _quietly(stepfunctions.stop_execution, executionArn=execution["executionArn"])
 
 
@@ -178,19 +190,19 @@ def _end_rules(account: str, region: str) -> None:
     events = _client(account, region).events
     for bus in events.list_event_buses()["EventBuses"]:
         at = {"EventBusName": bus["Name"]}
-        for rule in events.list_rules(**at)["Rules"]:
-            targets = events.list_targets_by_rule(Rule=rule["Name"], **at)["Targets"]
+        for rule in _all(events, "list_rules", "Rules", **at):
+            targets = _all(events, "list_targets_by_rule", "Targets", Rule=rule["Name"], **at)
             if targets:
                 ids = [target["Id"] for target in targets]
                 _quietly(events.remove_targets, Rule=rule["Name"], Ids=ids, Force=True, **at)
             _quietly(events.delete_rule, Name=rule["Name"], Force=True, **at)
 
 
-def _end_streams(account: str, region: str) -> None:
-    """Streams live in a server of their own, not in a store."""
-    kinesis = _client(account, region).kinesis
-    for name in kinesis.list_streams()["StreamNames"]:
-        _quietly(kinesis.delete_stream, StreamName=name, EnforceConsumerDeletion=True)
+def _end_alarms(account: str, region: str) -> None:
+    """An alarm goes on looking at its metric until it is deleted."""
+    cloudwatch = _client(account, region).cloudwatch
+    for alarm in _all(cloudwatch, "describe_alarms", "MetricAlarms"):
+        _quietly(cloudwatch.delete_alarms, AlarmNames=[alarm["AlarmName"]])
 
 
 def _quietly(delete: Callable[..., Any], **arguments: Any) -> None:
@@ -205,5 +217,5 @@ ENDINGS: dict[str, Callable[[str, str], None]] = {
     "events": _end_rules,
     "stepfunctions": _end_executions,
     "lambda": _end_functions,
-    "kinesis": _end_streams,
+    "cloudwatch": _end_alarms,
 }

@@ -32,6 +32,8 @@ def apply() -> None:
             setattr(config, variable, 1.0)
     # Queue URLs name the host that the caller used: they work without a name server.
     config.SQS_ENDPOINT_STRATEGY = os.environ.get("SQS_ENDPOINT_STRATEGY") or "dynamic"
+    # The clients in LocalStack would look for hosts such as sync-localhost.
+    os.environ["AWS_DISABLE_HOST_PREFIX_INJECTION"] = "true"
 
 
 def told() -> dict[str, int]:

@@ -15,6 +15,7 @@ from typing import Any
 import handlers
 import psutil
 import pytest
+from botocore.exceptions import ClientError
 
 from helpers import clients, emulator, functions
 from helpers.waiting import until
@@ -94,10 +95,107 @@ def deploy_sleepy(port: int, name: str) -> Any:
 def test_listens_on_loopback_and_nowhere_else(start: Start) -> None:
     port = free_port()
     process = start(port, "--stop-when-unused")
-    # A function brings a Runtime API along, DynamoDB and Logs bring moto.
+    # A function brings a Runtime API along.
     awslambda = deploy_sleepy(port, "listener")
     awslambda.invoke(FunctionName="listener", Payload=b"{}")
+    session = clients.Session(f"http://127.0.0.1:{port}", "200000000009")
+    session.client("dynamodb").list_tables()
+    session.client("stepfunctions").list_state_machines()
     assert listening(psutil.Process(process.pid)) == {"127.0.0.1"}
+
+
+def test_started_as_in_the_container_it_listens_where_it_is_told(tmp_path: Path) -> None:
+    """There, LocalStack starts itself and finds the plug-in; the variables are the Dockerfile's."""
+    port = free_port()
+    process = subprocess.Popen(
+        [str(emulator.PYTHON), "-m", "localstack.runtime.main"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={
+            **os.environ,
+            "GATEWAY_LISTEN": f"0.0.0.0:{port}",
+            "SKIP_SSL_CERT_DOWNLOAD": "1",
+            "DISABLE_EVENTS": "1",
+            "DNS_ADDRESS": "0",
+            "OVERRIDE_IN_DOCKER": "0",
+            "FILESYSTEM_ROOT": str(tmp_path),
+            "XDG_CACHE_HOME": str(tmp_path),
+        },
+    )
+    try:
+        while process.stdout and (line := process.stdout.readline()) != "Ready.\n":
+            assert line, "LocalStack ended"
+        assert listening(psutil.Process(process.pid)) == {"0.0.0.0"}
+        assert info(port)["plugin"] == "localstack-eventbridge"
+    finally:
+        process.terminate()
+        assert process.wait(20) == 0
+
+
+@pytest.mark.skipif(
+    "TEST_KINESIS" not in os.environ, reason="LocalStack fetches Kinesis: set TEST_KINESIS=1"
+)
+def test_kinesis_too_listens_on_loopback_only_and_dies_with_the_emulator(start: Start) -> None:
+    port = free_port()
+    process = start(port, NPM_CONFIG_FETCH_RETRIES="0")
+    kinesis = clients.Session(f"http://127.0.0.1:{port}", "200000000009").client("kinesis")
+    try:
+        kinesis.create_stream(StreamName="orders", ShardCount=1)
+    except ClientError as error:
+        pytest.skip(f"LocalStack fetches Kinesis from the npm registry, and could not: {error}")
+    [child] = psutil.Process(process.pid).children(recursive=True)
+    assert listening(child) == {"127.0.0.1"}
+    process.kill()
+    until(lambda: not child.is_running(), timeout=5, what="Kinesis to end")
+
+
+def test_two_side_by_side_keep_their_objects_apart(start: Start, tmp_path: Path) -> None:
+    """Large objects lie in files, and in each LocalStack there can be a bucket of that name."""
+    stores = []
+    for name in ("one", "two"):
+        port = free_port()
+        start(port, "--data", str(tmp_path / name))
+        stores.append(clients.Session(f"http://127.0.0.1:{port}", "200000000009").client("s3"))
+        stores[-1].create_bucket(Bucket="side-by-side")
+        stores[-1].put_object(Bucket="side-by-side", Key="small", Body=b"1")
+    one, two = stores
+    one.delete_object(Bucket="side-by-side", Key="small")
+    one.delete_bucket(Bucket="side-by-side")
+    two.put_object(Bucket="side-by-side", Key="large", Body=bytes(2**20))
+    assert two.get_object(Bucket="side-by-side", Key="large")["ContentLength"] == 2**20
+    assert not Path("/tmp/localstack-s3-storage/side-by-side").exists()
+
+
+@pytest.mark.parametrize(
+    ("after", "number"),
+    [
+        ("LocalStack 4.14.0 with", signal.SIGINT),
+        ("LocalStack version:", signal.SIGTERM),
+        ("Ready.", signal.SIGINT),
+    ],
+)
+def test_ends_cleanly_at_any_moment_and_removes_its_folder(
+    after: str, number: signal.Signals, tmp_path: Path
+) -> None:
+    process = subprocess.Popen(
+        [str(emulator.PYTHON), "-m", "localstack_eventbridge", "--port", str(free_port())],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    try:
+        while process.stdout and not (line := process.stdout.readline()).startswith(after):
+            assert line, "LocalStack ended"
+        assert [folder.name[:11] for folder in tmp_path.iterdir()] == ["localstack-"]
+        process.send_signal(number)
+        output = process.communicate(timeout=20)[0]
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 0
+    assert "Traceback" not in output
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -133,6 +231,14 @@ def test_a_taken_port_is_named_before_anything_starts() -> None:
     assert done.returncode == 1
     assert f"Port {port} is taken by another program." in done.stdout
     assert f"make emulator PORT={port + 1}" in done.stdout
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "-1", "http"])
+def test_a_port_that_is_none_is_refused(port: str) -> None:
+    command = [str(emulator.PYTHON), "-m", "localstack_eventbridge", f"--port={port}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    assert done.returncode == 2
+    assert f"'{port}' is not a port: a number from 1 to 65535" in done.stderr
 
 
 @pytest.mark.skipif(sys.version_info[:2] == (3, 13), reason="this Python is the right one")
@@ -207,6 +313,31 @@ def test_the_emulator_itself_calls_nobody_outside(tmp_path: Path) -> None:
     assert outside.read_text() == ""
 
 
+def test_a_state_machine_can_wait_for_an_express_one(client: Callable[..., Any]) -> None:
+    """On AWS, StartSyncExecution has a host of its own; here the names of hosts lead nowhere."""
+    stepfunctions = client("stepfunctions")
+    role = client("iam").create_role(RoleName="role", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+
+    def create(name: str, kind: str, state: dict[str, Any]) -> str:
+        definition = json.dumps({"StartAt": "Only", "States": {"Only": {**state, "End": True}}})
+        return stepfunctions.create_state_machine(
+            name=name, type=kind, definition=definition, roleArn=role
+        )["stateMachineArn"]
+
+    inner = create("inner", "EXPRESS", {"Type": "Pass", "Result": "done"})
+    resource = "arn:aws:states:::aws-sdk:sfn:startSyncExecution"
+    call = {"Type": "Task", "Resource": resource, "Parameters": {"StateMachineArn": inner}}
+    outer = create("outer", "STANDARD", {**call, "OutputPath": "$.Status"})
+    execution = stepfunctions.start_execution(stateMachineArn=outer)["executionArn"]
+
+    def ended() -> dict[str, Any] | None:
+        told = stepfunctions.describe_execution(executionArn=execution)
+        return None if told["status"] == "RUNNING" else told
+
+    told = until(ended, what="the end of the execution")
+    assert (told["status"], told.get("output")) == ("SUCCEEDED", '"SUCCEEDED"')
+
+
 def test_says_what_it_is(start: Start) -> None:
     port = free_port()
     start(port, LAMBDA_RETRY_BASE_DELAY="7")
@@ -215,6 +346,9 @@ def test_says_what_it_is(start: Start) -> None:
     assert told["localstack"] == "4.14.0"
     assert told["settings"]["lambda_retry_base_delay_seconds"] == 7
     assert told["lease_port"] is None
+    # It was not ready before a call was answered: "available" would mean that it has not tried.
+    status = clients.request(f"http://127.0.0.1:{port}", "GET", "/_localstack/health")[1]
+    assert json.loads(status)["services"]["sts"] == "running"
 
 
 def test_ends_when_the_last_lease_has_gone_even_by_kill(start: Start) -> None:

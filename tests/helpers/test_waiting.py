@@ -108,7 +108,7 @@ def test_receive_says_how_many_came(sqs: Any, queue: str) -> None:
 def test_nothing_arrives_waits_its_time(sqs: Any, queue: str) -> None:
     started = time.monotonic()
     assert nothing_arrives(sqs, queue, seconds=1) is True
-    assert 0.9 < time.monotonic() - started < 2
+    assert 0.9 < time.monotonic() - started < 5
 
 
 def test_nothing_arrives_sees_a_late_message_and_leaves_it_there(sqs: Any, queue: str) -> None:

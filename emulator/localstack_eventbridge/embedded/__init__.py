@@ -1,1 +1,1 @@
-"""Services for which LocalStack needs a download, on moto instead: no Java, no network."""
+"""Services that need nothing beside LocalStack: no Java, no network, no folder of others."""
