@@ -1,3 +1,3 @@
-"""A LocalStack 4.14 plug-in: Lambda without Docker, DynamoDB without Java, and what they need."""
+"""A LocalStack 4.14 plug-in: Lambda without Docker, EventBridge as AWS does it."""
 
 VERSION = "0.1.0"

@@ -15,6 +15,7 @@ from localstack_eventbridge import settings
 PROVIDERS = {
     "dynamodb": "embedded",
     "dynamodbstreams": "embedded",
+    "events": "faithful",
     "lambda": "process",
     "s3": "embedded",
 }
@@ -68,6 +69,13 @@ def lambda_() -> Service:
     asynchronous.install()
     versions.install()
     return Service.for_provider(ProcessLambdaProvider())
+
+
+@aws_provider(api="events", name="faithful")
+def events() -> Service:
+    from localstack_eventbridge.events import provider
+
+    return provider.provide()
 
 
 @aws_provider(api="dynamodb", name="embedded")

@@ -36,6 +36,9 @@ def apply() -> None:
     os.environ["AWS_DISABLE_HOST_PREFIX_INJECTION"] = "true"
 
 
-def told() -> dict[str, int]:
-    """What the lab does in other proportions than AWS."""
-    return {"lambda_retry_base_delay_seconds": LAMBDA_RETRY_BASE_DELAY}
+def told() -> dict[str, int | bool]:
+    """What the lab does in other proportions than AWS, or not at all."""
+    return {
+        "lambda_retry_base_delay_seconds": LAMBDA_RETRY_BASE_DELAY,
+        "enforce_permissions": ENFORCE_PERMISSIONS,
+    }

@@ -17,9 +17,6 @@ from routing import Clients, Routing
 
 from helpers.waiting import until
 
-#: Rules hand their events to delivery/ there.
-NEEDS = "events"
-
 
 @pytest.fixture
 def routing(client: Clients, account: str) -> Routing:

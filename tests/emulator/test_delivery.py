@@ -16,9 +16,6 @@ from routing import Clients, Routing, allow
 from helpers import functions
 from helpers.waiting import nothing_arrives, until
 
-#: Rules hand their events to delivery/ there.
-NEEDS = "events"
-
 
 @pytest.fixture
 def routing(client: Clients, account: str) -> Routing:

@@ -14,9 +14,6 @@ from routing import Clients, Queue, Routing, allow
 
 from helpers.waiting import nothing_arrives, until
 
-#: Rules hand their events to delivery/ there.
-NEEDS = "events"
-
 DAY = 86_400
 
 

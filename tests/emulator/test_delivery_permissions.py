@@ -15,9 +15,6 @@ from routing import Clients, Queue, Routing, allow
 from helpers import clients, emulator, functions
 from helpers.waiting import until
 
-#: Rules hand their events to delivery/ there.
-NEEDS = "events"
-
 
 @pytest.fixture
 def routing(client: Clients, account: str) -> Routing:

@@ -101,7 +101,7 @@ class _Object(tuple):
 def _parse(text: str, longest: int) -> _Object:
     if len(text) > longest:
         _refuse(f"Event pattern size {len(text)} exceeds the limit of {longest}")
-    if _nesting(text) > DEEPEST_NESTING:
+    if nesting(text) > DEEPEST_NESTING:
         _refuse(f"Document nesting depth exceeds the maximum allowed ({DEEPEST_NESTING})")
     try:
         root = json.loads(text, object_pairs_hook=_Object, parse_constant=_refuse_constant)
@@ -116,7 +116,8 @@ def _refuse_constant(name: str) -> NoReturn:
     _refuse(f"Non-standard token '{name}'")
 
 
-def _nesting(text: str) -> int:
+def nesting(text: str) -> int:
+    """How deep the objects and arrays of a JSON text are nested."""
     depth = deepest = 0
     for token in _STRINGS_AND_BRACKETS.findall(text):
         if token in "[{":
