@@ -6,28 +6,15 @@ import base64
 import itertools
 import json
 import time
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from endpoint import Call, Endpoint
 from plugin_http import advance, trace
-from routing import Clients, Routing
+from routing import Routing
 
 from helpers.waiting import until
-
-
-@pytest.fixture
-def routing(client: Clients, account: str) -> Routing:
-    return Routing(client, account)
-
-
-@pytest.fixture
-def webhook() -> Iterator[Endpoint]:
-    webhook = Endpoint()
-    yield webhook
-    webhook.close()
 
 
 def called(webhook: Endpoint, n: int = 1) -> list[Call]:

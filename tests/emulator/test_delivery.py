@@ -17,11 +17,6 @@ from helpers import functions
 from helpers.waiting import nothing_arrives, until
 
 
-@pytest.fixture
-def routing(client: Clients, account: str) -> Routing:
-    return Routing(client, account)
-
-
 def deploy(routing: Routing, name: str, handler: Callable[..., Any]) -> str:
     """A function that EventBridge may invoke; its ARN."""
     awslambda = routing.client("lambda")

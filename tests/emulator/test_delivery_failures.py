@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 import pytest
 from endpoint import Endpoint
 from plugin_http import advance, call, trace
-from routing import Clients, Queue, Routing, allow
+from routing import Queue, Routing, allow
 
 from helpers.waiting import nothing_arrives, until
 
 DAY = 86_400
-
-
-@pytest.fixture
-def routing(client: Clients, account: str) -> Routing:
-    return Routing(client, account)
-
-
-@pytest.fixture
-def webhook() -> Iterator[Endpoint]:
-    webhook = Endpoint()
-    yield webhook
-    webhook.close()
 
 
 @pytest.fixture

@@ -17,11 +17,6 @@ from helpers.waiting import until
 
 
 @pytest.fixture
-def routing(client: Clients, account: str) -> Routing:
-    return Routing(client, account)
-
-
-@pytest.fixture
 def dead(routing: Routing) -> Queue:
     return routing.queue("dead")
 

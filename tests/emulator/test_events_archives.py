@@ -10,18 +10,13 @@ import pytest
 from botocore.exceptions import ClientError
 from plugin_http import advance, call, trace
 from raw import RawEvents
-from routing import Clients, Queue, Routing
+from routing import Queue, Routing
 
 from helpers.waiting import until
 
 NEEDS = "events"
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
-
-
-@pytest.fixture
-def routing(client: Clients, account: str) -> Routing:
-    return Routing(client, account)
 
 
 @pytest.fixture

@@ -26,11 +26,6 @@ SETTINGS = {
 
 
 @pytest.fixture
-def routing(client: Clients, account: str) -> Routing:
-    return Routing(client, account)
-
-
-@pytest.fixture
 def other(client: Clients, localstack: emulator.Endpoint) -> Any:
     """Another account."""
     account = str(random.randrange(2 * 10**11, 10**12))

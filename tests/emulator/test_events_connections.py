@@ -7,33 +7,20 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
 from botocore.exceptions import ClientError
 from endpoint import Endpoint
-from routing import Clients, Routing
+from routing import Routing
 
 from helpers.waiting import until
 
 NEEDS = "events"
 
 KEY = {"ApiKeyAuthParameters": {"ApiKeyName": "X-Key", "ApiKeyValue": "secret"}}
-BASIC = {"BasicAuthParameters": {"Username": "anna", "Password": "secret"}}
-
-
-@pytest.fixture
-def routing(client: Clients, account: str) -> Routing:
-    return Routing(client, account)
-
-
-@pytest.fixture
-def server() -> Iterator[Endpoint]:
-    server = Endpoint()
-    yield server
-    server.close()
+BASIC = {"BasicAuthParameters": {"Username": "shop", "Password": "secret"}}
 
 
 def refused(code: str, **kw: Any) -> Any:
@@ -71,20 +58,20 @@ def state_of(routing: Routing, name: str = "webhook") -> str:
     return routing.events.describe_api_destination(Name=name)["ApiDestinationState"]
 
 
-def oauth(server: Endpoint) -> dict[str, Any]:
+def oauth(webhook: Endpoint) -> dict[str, Any]:
     return {
         "OAuthParameters": {
-            "AuthorizationEndpoint": f"{server.url}/token",
+            "AuthorizationEndpoint": f"{webhook.url}/token",
             "HttpMethod": "POST",
             "ClientParameters": {"ClientID": "id", "ClientSecret": "secret"},
         }
     }
 
 
-def issue(server: Endpoint) -> None:
+def issue(webhook: Endpoint) -> None:
     """Answer with token-1, token-2, ..."""
     numbers = itertools.count(1)
-    server.answer = lambda call, number: (
+    webhook.answer = lambda call, number: (
         200,
         {},
         json.dumps({"access_token": f"token-{next(numbers)}", "token_type": "Bearer"}).encode(),
@@ -124,7 +111,7 @@ def test_ids_in_arns_are_unique(routing: Routing) -> None:
         (
             "BASIC",
             BASIC,
-            {"BasicAuthParameters": {"Username": "anna"}},
+            {"BasicAuthParameters": {"Username": "shop"}},
             {"username": "anna", "password": "secret"},
         ),
     ],
@@ -152,16 +139,16 @@ def test_values_that_are_secret_are_not_shown(routing: Routing) -> None:
     assert secret(routing)["invocation_http_parameters"] == more
 
 
-def test_oauth_is_authorized_when_a_token_has_been_had(routing: Routing, server: Endpoint) -> None:
-    issue(server)
-    answer = create(routing, kind="OAUTH_CLIENT_CREDENTIALS", parameters=oauth(server))
+def test_oauth_is_authorized_when_a_token_has_been_had(routing: Routing, webhook: Endpoint) -> None:
+    issue(webhook)
+    answer = create(routing, kind="OAUTH_CLIENT_CREDENTIALS", parameters=oauth(webhook))
     assert answer["ConnectionState"] == "AUTHORIZING"
     wait_for(routing, "AUTHORIZED")
-    (asked,) = server.calls
+    (asked,) = webhook.calls
     assert parse_qs(asked.body.decode())["grant_type"] == ["client_credentials"]
     assert told(routing)["AuthParameters"] == {
         "OAuthParameters": {
-            "AuthorizationEndpoint": f"{server.url}/token",
+            "AuthorizationEndpoint": f"{webhook.url}/token",
             "HttpMethod": "POST",
             "ClientParameters": {"ClientID": "id"},
         }
@@ -169,20 +156,20 @@ def test_oauth_is_authorized_when_a_token_has_been_had(routing: Routing, server:
 
 
 def test_oauth_is_deauthorized_when_no_token_can_be_had_and_says_why(
-    routing: Routing, server: Endpoint
+    routing: Routing, webhook: Endpoint
 ) -> None:
-    server.statuses(401)
-    create(routing, kind="OAUTH_CLIENT_CREDENTIALS", parameters=oauth(server))
+    webhook.statuses(401)
+    create(routing, kind="OAUTH_CLIENT_CREDENTIALS", parameters=oauth(webhook))
     found = wait_for(routing, "DEAUTHORIZED")
     assert "401" in found["StateReason"]
     destination(routing)
     assert state_of(routing) == "INACTIVE"
-    issue(server)
+    issue(webhook)
     new = {"OAuthParameters": {"ClientParameters": {"ClientSecret": "new"}}}
     answer = routing.events.update_connection(Name="shop", AuthParameters=new)
     assert answer["ConnectionState"] == "AUTHORIZING"
     assert "StateReason" not in wait_for(routing, "AUTHORIZED")
-    assert parse_qs(server.calls[-1].body.decode())["client_secret"] == ["new"]
+    assert parse_qs(webhook.calls[-1].body.decode())["client_secret"] == ["new"]
     assert state_of(routing) == "ACTIVE"
 
 
@@ -251,7 +238,7 @@ def test_all_that_is_wrong_is_told_at_once(routing: Routing) -> None:
 
 
 def test_a_password_is_not_repeated_in_an_error(routing: Routing) -> None:
-    parameters = {"BasicAuthParameters": {"Username": "anna", "Password": "secret\n"}}
+    parameters = {"BasicAuthParameters": {"Username": "shop", "Password": "secret\n"}}
     with refused("ValidationException") as caught:
         create(routing, kind="BASIC", parameters=parameters)
     message = caught.value.response["Error"]["Message"]

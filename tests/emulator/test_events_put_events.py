@@ -10,18 +10,13 @@ import pytest
 from botocore.exceptions import ClientError
 from plugin_http import trace
 from raw import RawEvents
-from routing import Clients, Queue, Routing
+from routing import Queue, Routing
 
 from helpers.waiting import nothing_arrives, until
 
 NEEDS = "events"
 
 ENTRY = {"Source": "shop", "DetailType": "order", "Detail": "{}"}
-
-
-@pytest.fixture
-def routing(client: Clients, account: str) -> Routing:
-    return Routing(client, account)
 
 
 @pytest.fixture

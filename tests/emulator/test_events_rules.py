@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from plugin_http import trace
 from raw import RawEvents
-from routing import Clients, Queue, Routing
+from routing import Queue, Routing
 
 from helpers.waiting import nothing_arrives
 
@@ -25,11 +25,6 @@ FULL = (
         "message": "The requested resource exceeds the maximum number allowed.",
     },
 )
-
-
-@pytest.fixture
-def routing(client: Clients, account: str) -> Routing:
-    return Routing(client, account)
 
 
 def refused(code: str, **kw: Any) -> Any:

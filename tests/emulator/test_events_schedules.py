@@ -18,11 +18,6 @@ NEEDS = "events"
 
 
 @pytest.fixture
-def routing(client: Clients, account: str) -> Routing:
-    return Routing(client, account)
-
-
-@pytest.fixture
 def queue(routing: Routing) -> Queue:
     return routing.queue("ticks")
 
