@@ -22,8 +22,8 @@ up: ## Do the same as lab with Docker
 down: ## Remove the containers that up made
 	@exec $(compose) down
 
-bench: ## Measure cold and warm invocations, beside MiniStack's in the same run
-	@$(set_up) && exec .venv/bin/python benchmarks/invocations.py
+bench: ## Measure invocations and events, beside other emulators in the same run
+	@$(set_up) && exec .venv/bin/python -m benchmarks
 
 lint: ## Check code and notebooks, run nothing
 	@$(set_up) && exec .venv/bin/python -m pytest --noconftest -n 0 tests/test_house.py tests/notebooks/test_lint.py

@@ -130,13 +130,13 @@ def test_a_stream_gets_the_payload_under_the_partition_key_of_the_event(routing:
             "KinesisParameters": {"PartitionKeyPath": "$.detail.customer"},
         }
     )
-    routing.put({"customer": "anna", "total": 5})
+    routing.put({"customer": "swn", "total": 5})
     start = {"ShardId": "shardId-000000000000", "ShardIteratorType": "TRIM_HORIZON"}
     first = kinesis.get_shard_iterator(StreamName=name, **start)["ShardIterator"]
     (record,) = until(
         lambda: kinesis.get_records(ShardIterator=first)["Records"], what="the record"
     )
-    assert (record["PartitionKey"], record["Data"]) == ("anna", b"5")
+    assert (record["PartitionKey"], record["Data"]) == ("swn", b"5")
 
 
 def test_five_functions_that_take_a_second_run_at_the_same_time(routing: Routing) -> None:
