@@ -138,7 +138,7 @@ def result_without_waiting(answer: Any) -> Verdict:
     """Notebook 01: how to get a result without waiting for it."""
     options = {
         "a": "The payload of an asynchronous answer is always empty: you saw it above.",
-        "b": "Lambda keeps the result until there is one, and sends it where you said.",
+        "b": "Lambda sends the result where you said, as soon as there is one.",
         "c": "A synchronous caller waits, and a shorter time-out only loses the result.",
     }
     return _choice(answer, "b", options)

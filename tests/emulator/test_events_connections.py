@@ -112,7 +112,7 @@ def test_ids_in_arns_are_unique(routing: Routing) -> None:
             "BASIC",
             BASIC,
             {"BasicAuthParameters": {"Username": "shop"}},
-            {"username": "swn", "password": "secret"},
+            {"username": "shop", "password": "secret"},
         ),
     ],
 )
@@ -203,7 +203,7 @@ def test_an_update_changes_what_it_names(routing: Routing) -> None:
     routing.events.update_connection(
         Name="shop", AuthParameters={"BasicAuthParameters": {"Password": "new"}}
     )
-    assert secret(routing) == {"username": "swn", "password": "new"}
+    assert secret(routing) == {"username": "shop", "password": "new"}
     assert told(routing)["Description"] == "old"
 
 
