@@ -14,8 +14,6 @@ from routing import Queue, Routing
 
 from helpers.waiting import until
 
-NEEDS = "events"
-
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 

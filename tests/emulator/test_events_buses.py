@@ -15,8 +15,6 @@ from routing import Clients, Queue, Routing
 from helpers import emulator, lab
 from helpers.waiting import nothing_arrives
 
-NEEDS = "events"
-
 SETTINGS = {
     "Description": "for the shop",
     "KmsKeyIdentifier": "alias/shop",

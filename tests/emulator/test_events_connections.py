@@ -17,8 +17,6 @@ from routing import Routing
 
 from helpers.waiting import until
 
-NEEDS = "events"
-
 KEY = {"ApiKeyAuthParameters": {"ApiKeyName": "X-Key", "ApiKeyValue": "secret"}}
 BASIC = {"BasicAuthParameters": {"Username": "shop", "Password": "secret"}}
 

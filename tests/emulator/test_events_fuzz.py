@@ -19,8 +19,6 @@ from plugin_http import advance
 from raw import RawEvents
 from routing import Clients, Routing
 
-NEEDS = "events"
-
 MODEL = botocore.session.get_session().get_service_model("events")
 
 #: Bad values that each operation is called with. There are 57 operations.

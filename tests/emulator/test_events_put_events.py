@@ -14,8 +14,6 @@ from routing import Queue, Routing
 
 from helpers.waiting import nothing_arrives, until
 
-NEEDS = "events"
-
 ENTRY = {"Source": "shop", "DetailType": "order", "Detail": "{}"}
 
 

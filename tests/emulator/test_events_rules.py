@@ -13,8 +13,6 @@ from routing import Queue, Routing
 
 from helpers.waiting import nothing_arrives
 
-NEEDS = "events"
-
 PATTERN = json.dumps({"source": ["shop"]})
 
 #: The answer when there is no room. (The SDK would try again for seconds.)

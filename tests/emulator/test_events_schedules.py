@@ -14,8 +14,6 @@ from botocore.exceptions import ClientError
 from plugin_http import advance, call, trace
 from routing import Clients, Queue, Routing
 
-NEEDS = "events"
-
 
 @pytest.fixture
 def queue(routing: Routing) -> Queue:
