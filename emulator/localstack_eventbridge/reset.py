@@ -152,6 +152,9 @@ def _drop_metrics(service: Service, account: str) -> None:
 def _drop_streams(service: Service, account: str) -> None:
     """Streams live in a program of their own for each account. They are not counted."""
     servers = service._provider.server_manager
+    if account not in servers._servers:
+        # The lock is held while Kinesis is fetched, which may take minutes.
+        return
     with servers._lock:
         if server := servers._servers.pop(account, None):
             server.shutdown()
