@@ -6,7 +6,7 @@ import http.client
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from filelock import AcquireReturnProxy
@@ -74,6 +74,63 @@ class Lab:
         return functions.runs(
             self.client("logs"), name, at_least=at_least, since=since, timeout=timeout
         )
+
+    def rule_to_queue(self, name: str, *, bus: str, pattern: Mapping[str, Any]) -> str:
+        """Create the rule `name` on `bus`, and a queue of that name as its target; the queue's URL.
+
+        The queue's policy lets this rule send, as EventBridge asks for
+        (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html).
+        Notebook 00 does the same in single steps.
+        """
+        events, sqs = self.client("events"), self.client("sqs")
+        queue, arn = sqs.create_queue(QueueName=name)["QueueUrl"], self.arn("sqs", name)
+        rule = events.put_rule(Name=name, EventBusName=bus, EventPattern=json.dumps(pattern))
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"Service": "events.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": arn,
+            "Condition": {"ArnEquals": {"aws:SourceArn": rule["RuleArn"]}},
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
+        events.put_targets(Rule=name, EventBusName=bus, Targets=[{"Id": name, "Arn": arn}])
+        return queue
+
+    def trace(self, event_id: str | None = None, kind: str | None = None) -> list[dict[str, Any]]:
+        """What EventBridge did with the events of this account, oldest first (not on AWS).
+
+        Only what is told of the event `event_id`, if that is given, and only records of `kind`:
+        "entry" (accepted or refused), "rule" (tried: `matched`, and the `reason` why not),
+        "attempt" (a target was called), "dead-letter", "dropped".
+        """
+        told = self._internal("GET", "trace")["entries"]
+        return [
+            record
+            for record in told
+            if event_id in (None, record["event_id"]) and kind in (None, record["kind"])
+        ]
+
+    def advance(self, duration: str) -> str:
+        """Move this account's clock forward ("PT90M", "P1D"); what is due happens (not on AWS).
+
+        `duration` is one of ISO 8601. Returns the account's new time when everything that was due
+        on the way has happened. Raises LabError for what is no duration.
+        """
+        return self._internal("POST", "clock", {"advance": duration})["now"]
+
+    def _internal(self, method: str, what: str, body: Any = None) -> Any:
+        path = f"/_eventbridge/{what}?account={self.account}"
+        data = None if body is None else json.dumps(body).encode()
+        try:
+            status, answer = clients.request(
+                self.endpoint.url, method, path, body=data, timeout=120
+            )
+        except (OSError, http.client.HTTPException) as error:
+            raise self.endpoint.lost(failed=True) or LabError(f"No answer: {error}.") from None
+        if status != 200:
+            raise LabError(json.loads(answer)["message"])
+        return json.loads(answer)
 
     def cleanup(self) -> None:
         """Empty the account and print what was deleted. Safe to run at any time, and twice."""

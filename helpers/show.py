@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import pandas as pd
@@ -28,3 +29,32 @@ def table(rows: Iterable[Sequence[Any]], columns: Sequence[str]) -> pd.DataFrame
     """Rows as a table; the first column takes the place of row numbers."""
     frame = pd.DataFrame(list(rows), columns=list(columns))
     return frame.set_index(frame.columns[0])
+
+
+class Beside:
+    """Texts in columns, each under its heading, for comparing them with one look."""
+
+    def __init__(self, **columns: Any) -> None:
+        self.columns = {
+            name: (value if isinstance(value, str) else repr(Json(value))).splitlines()
+            for name, value in columns.items()
+        }
+
+    def __repr__(self) -> str:
+        wide = {name: max(map(len, [name, *text])) for name, text in self.columns.items()}
+        rule = {name: ["-" * width] for name, width in wide.items()}
+        columns = [
+            [cell.ljust(wide[name]) for cell in [name, *rule[name], *text]]
+            for name, text in self.columns.items()
+        ]
+        rows = zip_longest(*columns)
+        blanks = [" " * width for width in wide.values()]
+        return "\n".join(
+            "   ".join(cell or blank for cell, blank in zip(row, blanks, strict=True)).rstrip()
+            for row in rows
+        )
+
+
+def beside(**columns: Any) -> Beside:
+    """JSON values or texts next to each other: beside(queue=message, function=event)."""
+    return Beside(**columns)

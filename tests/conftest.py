@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from helpers import clients, emulator, lab
 from helpers.errors import LabError
@@ -68,6 +69,18 @@ def pytest_terminal_summary(
         terminalreporter.section("LocalStack died during the run", red=True)
         terminalreporter.write_line(f"Its log is kept: {log}")
         terminalreporter.write_line("\n".join(log.read_text(errors="replace").splitlines()[-20:]))
+
+
+class _Scheduling(LoadFileScheduling):
+    """One process per file, as the cells of a notebook belong together."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        """Except for tests that take long and stand alone, such as one run of one notebook."""
+        return nodeid if "test_alone.py::" in nodeid else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Scheduling:
+    return _Scheduling(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
