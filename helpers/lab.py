@@ -6,7 +6,7 @@ import http.client
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from filelock import AcquireReturnProxy
@@ -63,6 +63,20 @@ class Lab:
             self.client("lambda"), self.client("iam"), name, handler, **settings
         )
 
+    def allow(self, function: str, actions: str | Sequence[str], resource: str) -> None:
+        """Let the function that `deploy` made do `actions` to `resource` (an ARN, or "*").
+
+        The permission stands in its execution role, where AWS looks for it
+        (https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html);
+        LocalStack does not.
+        """
+        statement = {"Effect": "Allow", "Action": actions, "Resource": resource}
+        self.client("iam").put_role_policy(
+            RoleName=f"{function}-role",
+            PolicyName=re.sub(r"[^\w+=,.@-]+", "-", resource.partition(":")[2] or "any"),
+            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+        )
+
     def runs(
         self, name: str, *, at_least: int = 1, since: float = 0.0, timeout: float = 20.0
     ) -> list[functions.Run]:
@@ -74,6 +88,20 @@ class Lab:
         return functions.runs(
             self.client("logs"), name, at_least=at_least, since=since, timeout=timeout
         )
+
+    def table(self, name: str, key: str, **settings: Any) -> str:
+        """Create the DynamoDB table `name` with the text `key` as its partition key; its ARN.
+
+        `settings` go to CreateTable as they are (StreamSpecification=...).
+        """
+        table = self.client("dynamodb").create_table(
+            TableName=name,
+            KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+            **settings,
+        )
+        return table["TableDescription"]["TableArn"]
 
     def rule_to_queue(self, name: str, *, bus: str, pattern: Mapping[str, Any]) -> str:
         """Create the rule `name` on `bus`, and a queue of that name as its target; the queue's URL.

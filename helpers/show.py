@@ -31,13 +31,20 @@ def table(rows: Iterable[Sequence[Any]], columns: Sequence[str]) -> pd.DataFrame
     return frame.set_index(frame.columns[0])
 
 
+#: Longer lines do not fit beside others; their end is cut off.
+WIDEST_LINE = 76
+
+
 class Beside:
     """Texts in columns, each under its heading, for comparing them with one look."""
 
     def __init__(self, **columns: Any) -> None:
-        self.columns = {
-            name: (value if isinstance(value, str) else repr(Json(value))).splitlines()
+        texts = {
+            name: value if isinstance(value, str) else repr(Json(value))
             for name, value in columns.items()
+        }
+        self.columns = {
+            name: [_shortened(line) for line in text.splitlines()] for name, text in texts.items()
         }
 
     def __repr__(self) -> str:
@@ -53,6 +60,10 @@ class Beside:
             "   ".join(cell or blank for cell, blank in zip(row, blanks, strict=True)).rstrip()
             for row in rows
         )
+
+
+def _shortened(line: str) -> str:
+    return line if len(line) <= WIDEST_LINE else f"{line[: WIDEST_LINE - 1]}…"
 
 
 def beside(**columns: Any) -> Beside:

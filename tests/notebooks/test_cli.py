@@ -55,7 +55,8 @@ def understands(line: str) -> bool:
 
     def answer(model: Any, **_: Any) -> tuple[Any, dict[str, Any]]:
         calls.append(model.name)
-        return SimpleNamespace(status_code=200), {"Payload": BytesIO()}
+        body = {"Payload": BytesIO()} if model.has_streaming_output else {}
+        return SimpleNamespace(status_code=200), body
 
     driver.session.register("before-call", answer)
     try:
