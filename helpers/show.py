@@ -9,6 +9,13 @@ from typing import Any
 
 import pandas as pd
 
+# Reasons and patterns are sentences; pandas would cut them off after 50 characters.
+pd.set_option("display.max_colwidth", None)
+
+#: Characters that fit beside each other in a notebook; of longer lines the end is cut off.
+WIDEST = 104
+GAP = "   "
+
 
 class Json:
     """A JSON value that shows itself indented, one field a line, in the order it came in."""
@@ -31,10 +38,6 @@ def table(rows: Iterable[Sequence[Any]], columns: Sequence[str]) -> pd.DataFrame
     return frame.set_index(frame.columns[0])
 
 
-#: Longer lines do not fit beside others; their end is cut off.
-WIDEST_LINE = 76
-
-
 class Beside:
     """Texts in columns, each under its heading, for comparing them with one look."""
 
@@ -43,27 +46,35 @@ class Beside:
             name: value if isinstance(value, str) else repr(Json(value))
             for name, value in columns.items()
         }
+        lines = {name: text.splitlines() for name, text in texts.items()}
+        self.widths = _widths({name: max(map(len, [name, *lines[name]])) for name in lines})
         self.columns = {
-            name: [_shortened(line) for line in text.splitlines()] for name, text in texts.items()
+            name: [_shortened(line, self.widths[name]) for line in lines[name]] for name in lines
         }
 
     def __repr__(self) -> str:
-        wide = {name: max(map(len, [name, *text])) for name, text in self.columns.items()}
-        rule = {name: ["-" * width] for name, width in wide.items()}
         columns = [
-            [cell.ljust(wide[name]) for cell in [name, *rule[name], *text]]
-            for name, text in self.columns.items()
+            [cell.ljust(width) for cell in [name, "-" * width, *self.columns[name]]]
+            for name, width in self.widths.items()
         ]
-        rows = zip_longest(*columns)
-        blanks = [" " * width for width in wide.values()]
+        blanks = [" " * width for width in self.widths.values()]
         return "\n".join(
-            "   ".join(cell or blank for cell, blank in zip(row, blanks, strict=True)).rstrip()
-            for row in rows
+            GAP.join(cell or blank for cell, blank in zip(row, blanks, strict=True)).rstrip()
+            for row in zip_longest(*columns)
         )
 
 
-def _shortened(line: str) -> str:
-    return line if len(line) <= WIDEST_LINE else f"{line[: WIDEST_LINE - 1]}…"
+def _widths(wanted: dict[str, int]) -> dict[str, int]:
+    """What each column gets: the narrow ones what they want, the others share the rest."""
+    left, granted = WIDEST - len(GAP) * (len(wanted) - 1), dict(wanted)
+    for number, (name, width) in enumerate(sorted(wanted.items(), key=lambda item: item[1])):
+        granted[name] = min(width, left // (len(wanted) - number))
+        left -= granted[name]
+    return granted
+
+
+def _shortened(line: str, width: int) -> str:
+    return line if len(line) <= width else f"{line[: width - 1]}…"
 
 
 def beside(**columns: Any) -> Beside:
