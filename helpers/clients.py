@@ -27,6 +27,9 @@ REGION = "us-east-1"
 #: The name of LocalStack's service in docker-compose.yml.
 COMPOSE_SERVICE = "localstack"
 
+#: The name that the container with the notebooks has there.
+COMPOSE_NEIGHBOUR = "jupyter"
+
 _CONFIG = Config(
     # An empty mapping means "no proxy"; None would mean "ask the environment".
     proxies={},

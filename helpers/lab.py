@@ -13,6 +13,7 @@ from filelock import AcquireReturnProxy
 
 from helpers import clients, emulator, functions
 from helpers.errors import LabError
+from helpers.webhook import Webhook
 
 #: What a copy of the same notebook, running at the same time, adds to the account number.
 _COPY = 100
@@ -124,6 +125,20 @@ class Lab:
         sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
         events.put_targets(Rule=name, EventBusName=bus, Targets=[{"Id": name, "Arn": arn}])
         return queue
+
+    def webhook(self) -> Webhook:
+        """An HTTP endpoint that this notebook answers itself, which LocalStack can call.
+
+        Raises LabError where it cannot: LocalStack in a container, the notebook outside.
+        """
+        if self.endpoint.lease is not None:
+            return Webhook()
+        if clients.COMPOSE_SERVICE in self.endpoint.url:
+            return Webhook(clients.COMPOSE_NEIGHBOUR)
+        raise LabError(
+            "LocalStack in a container cannot call this notebook. Run both there "
+            "(docker compose up --build), or both here: stop the container, restart the kernel."
+        )
 
     def trace(self, event_id: str | None = None, kind: str | None = None) -> list[dict[str, Any]]:
         """What EventBridge did with the events of this account, oldest first (not on AWS).

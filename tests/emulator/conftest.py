@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from endpoint import Endpoint
 from routing import Clients, Routing
 
 from helpers import emulator
+from helpers.webhook import Webhook
 
 
 @pytest.fixture
@@ -17,10 +17,10 @@ def routing(client: Clients, account: str) -> Routing:
 
 
 @pytest.fixture
-def webhook(localstack: emulator.Endpoint) -> Iterator[Endpoint]:
+def webhook(localstack: emulator.Endpoint) -> Iterator[Webhook]:
     """An HTTP endpoint on this computer."""
     if localstack.lease is None:
         pytest.skip("a LocalStack in a container cannot call an endpoint on this computer")
-    webhook = Endpoint()
+    webhook = Webhook()
     yield webhook
     webhook.close()
