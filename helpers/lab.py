@@ -64,6 +64,18 @@ class Lab:
             self.client("lambda"), self.client("iam"), name, handler, **settings
         )
 
+    def role(self, name: str, *, trusts: str, actions: str | Sequence[str], resource: str) -> str:
+        """Create a role that the service `trusts` ("events.amazonaws.com") may assume; its ARN.
+
+        It allows `actions` on `resource` (an ARN, or "*").
+        """
+        iam = self.client("iam")
+        trust = {"Principal": {"Service": trusts}, "Action": "sts:AssumeRole"}
+        role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=_policy(**trust))["Role"]
+        policy = _policy(Action=actions, Resource=resource)
+        iam.put_role_policy(RoleName=name, PolicyName=name, PolicyDocument=policy)
+        return role["Arn"]
+
     def allow(self, function: str, actions: str | Sequence[str], resource: str) -> None:
         """Let the function that `deploy` made do `actions` to `resource` (an ARN, or "*").
 
@@ -71,11 +83,10 @@ class Lab:
         (https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html);
         LocalStack does not.
         """
-        statement = {"Effect": "Allow", "Action": actions, "Resource": resource}
         self.client("iam").put_role_policy(
             RoleName=f"{function}-role",
             PolicyName=re.sub(r"[^\w+=,.@-]+", "-", resource.partition(":")[2] or "any"),
-            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+            PolicyDocument=_policy(Action=actions, Resource=resource),
         )
 
     def runs(
@@ -114,14 +125,12 @@ class Lab:
         events, sqs = self.client("events"), self.client("sqs")
         queue, arn = sqs.create_queue(QueueName=name)["QueueUrl"], self.arn("sqs", name)
         rule = events.put_rule(Name=name, EventBusName=bus, EventPattern=json.dumps(pattern))
-        statement = {
-            "Effect": "Allow",
-            "Principal": {"Service": "events.amazonaws.com"},
-            "Action": "sqs:SendMessage",
-            "Resource": arn,
-            "Condition": {"ArnEquals": {"aws:SourceArn": rule["RuleArn"]}},
-        }
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        policy = _policy(
+            Principal={"Service": "events.amazonaws.com"},
+            Action="sqs:SendMessage",
+            Resource=arn,
+            Condition={"ArnEquals": {"aws:SourceArn": rule["RuleArn"]}},
+        )
         sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
         events.put_targets(Rule=name, EventBusName=bus, Targets=[{"Id": name, "Arn": arn}])
         return queue
@@ -246,6 +255,12 @@ def _claim_account(url: str, first: int) -> tuple[str, int]:
     raise LabError(
         "A hundred copies of this notebook are running: shut some of their kernels down."
     )
+
+
+def _policy(**statement: Any) -> str:
+    """A policy of one statement, which allows."""
+    statement = {"Effect": "Allow", **statement}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
 def _counted(removed: dict[str, int]) -> str:
