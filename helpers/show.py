@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 # Reasons and patterns are sentences; pandas would cut them off after 50 characters.
-pd.set_option("display.max_colwidth", None)
+pd.set_option("display.max_colwidth", None, "display.width", 200)
 
 #: Characters that fit beside each other in a notebook; of longer lines the end is cut off.
 WIDEST = 104
