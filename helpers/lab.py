@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -35,6 +36,7 @@ class Lab:
         self.settings: dict[str, Any] = endpoint.info.get("settings", {})
         self._session = clients.Session(endpoint.url, account, lost=endpoint.lost)
         self._clients: dict[str, Any] = {}
+        self._others: list[Lab] = []
 
     def __repr__(self) -> str:
         return f"Lab(account {self.account} at {self.endpoint.url})"
@@ -44,6 +46,13 @@ class Lab:
         if service not in self._clients:
             self._clients[service] = self._session.client(service)
         return self._clients[service]
+
+    def other_account(self) -> Lab:
+        """A second account, empty, which `cleanup` empties as well."""
+        number = f"{9 if self.account[0] != '9' else 8}{self.account[1:]}"
+        reset(self.endpoint, number)
+        self._others.append(Lab(self.endpoint, number))
+        return self._others[-1]
 
     def arn(self, service: str, resource: str) -> str:
         """The ARN of a resource of this account (arn("sqs", "orders"), arn("iam", "role/job")).
@@ -185,8 +194,13 @@ class Lab:
         return json.loads(answer)
 
     def cleanup(self) -> None:
-        """Empty the account and print what was deleted. Safe to run at any time, and twice."""
-        removed = reset(self.endpoint, self.account)
+        """Empty the account, and others that were used, and print what was deleted.
+
+        Safe to run at any time, and twice.
+        """
+        removed = Counter(reset(self.endpoint, self.account))
+        for other in self._others:
+            removed.update(reset(other.endpoint, other.account))
         print(f"Deleted: {_counted(removed)}." if removed else "Nothing to delete.")
 
 

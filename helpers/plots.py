@@ -269,8 +269,16 @@ def architecture(events: Any, bus: str, *, title: str) -> Picture:
 
 def _target_label(arn: str) -> str:
     _, _, service, _, _, resource = arn.split(":", 5)
-    kind = {"lambda": "function", "sqs": "queue", "sns": "topic", "logs": "log group"}
-    return f"{kind.get(service, service)}\n{resource.rpartition(':')[2].rpartition('/')[2]}"
+    kind = {
+        "lambda": "function",
+        "sqs": "queue",
+        "sns": "topic",
+        "logs": "log group",
+        "events": "event bus" if ":event-bus/" in arn else "API destination",
+    }
+    # An API destination's name stands before its id.
+    name = resource.split("/")[1] if resource.startswith("api-destination/") else resource
+    return f"{kind.get(service, service)}\n{name.rpartition(':')[2].rpartition('/')[2]}"
 
 
 def _listed(labels: list[str]) -> str:

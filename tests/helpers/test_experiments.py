@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -63,3 +64,43 @@ def test_allow_writes_into_the_role_of_the_function(here: lab.Lab) -> None:
         '"s3:GetObject"',
     }
     assert {statement["Resource"] for statement in statements} == {arn, "*"}
+
+
+def test_cleanup_empties_the_other_account_too(
+    here: lab.Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = here.other_account()
+    assert other.account != here.account
+    assert len(other.account) == 12
+    here.client("sqs").create_queue(QueueName="mine")
+    other.client("sqs").create_queue(QueueName="theirs")
+    here.cleanup()
+    assert capsys.readouterr().out == "Deleted: 2 queues.\n"
+    assert "QueueUrls" not in other.client("sqs").list_queues()
+
+
+def test_role_trusts_a_service_and_allows_an_action(here: lab.Lab) -> None:
+    arn = here.role("go", trusts="events.amazonaws.com", actions="sqs:SendMessage", resource="*")
+    role = here.client("iam").get_role(RoleName="go")["Role"]
+    assert role["Arn"] == arn
+    [trust] = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "events.amazonaws.com"}
+    policy = here.client("iam").get_role_policy(RoleName="go", PolicyName="go")
+    assert policy["PolicyDocument"]["Statement"][0]["Action"] == "sqs:SendMessage"
+
+
+def test_the_webhook_is_called_and_answers(here: lab.Lab) -> None:
+    webhook = here.webhook()
+    webhook.statuses(500, 201)
+    host = webhook.url.removeprefix("http://")
+    answers = []
+    for _ in range(3):
+        connection = http.client.HTTPConnection(host, timeout=5)
+        connection.request("POST", "/parcels", body=b'{"n": 1}')
+        answers.append(connection.getresponse().status)
+        connection.close()
+    assert answers == [500, 201, 201]
+    assert [(call.method, call.path, call.json()) for call in webhook.calls[:1]] == [
+        ("POST", "/parcels", {"n": 1})
+    ]
+    webhook.close()
