@@ -37,6 +37,7 @@ class Lab:
         self._session = clients.Session(endpoint.url, account, lost=endpoint.lost)
         self._clients: dict[str, Any] = {}
         self._others: list[Lab] = []
+        self._webhooks: list[Webhook] = []
 
     def __repr__(self) -> str:
         return f"Lab(account {self.account} at {self.endpoint.url})"
@@ -124,39 +125,60 @@ class Lab:
         )
         return table["TableDescription"]["TableArn"]
 
-    def rule_to_queue(self, name: str, *, bus: str, pattern: Mapping[str, Any]) -> str:
-        """Create the rule `name` on `bus`, and a queue of that name as its target; the queue's URL.
+    def queue(self, name: str, rule_arn: str) -> str:
+        """Create the queue `name`, whose policy lets a rule send to it; the queue's URL.
 
-        The queue's policy lets this rule send, as EventBridge asks for
+        `rule_arn` may hold wildcards ("...rule/SwnEventBus/*"). EventBridge asks for that policy
         (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html).
-        Notebook 00 does the same in single steps.
         """
-        events, sqs = self.client("events"), self.client("sqs")
-        queue, arn = sqs.create_queue(QueueName=name)["QueueUrl"], self.arn("sqs", name)
-        rule = events.put_rule(Name=name, EventBusName=bus, EventPattern=json.dumps(pattern))
         policy = _policy(
             Principal={"Service": "events.amazonaws.com"},
             Action="sqs:SendMessage",
-            Resource=arn,
-            Condition={"ArnEquals": {"aws:SourceArn": rule["RuleArn"]}},
+            Resource=self.arn("sqs", name),
+            Condition={"ArnLike": {"aws:SourceArn": rule_arn}},
         )
-        sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
-        events.put_targets(Rule=name, EventBusName=bus, Targets=[{"Id": name, "Arn": arn}])
+        sqs = self.client("sqs")
+        return sqs.create_queue(QueueName=name, Attributes={"Policy": policy})["QueueUrl"]
+
+    def rule_to_queue(self, name: str, *, bus: str, pattern: Mapping[str, Any]) -> str:
+        """Create the rule `name` on `bus`, and a queue of that name as its target; the queue's URL.
+
+        Notebook 00 does the same in single steps.
+        """
+        events = self.client("events")
+        rule = events.put_rule(Name=name, EventBusName=bus, EventPattern=json.dumps(pattern))
+        target = {"Id": name, "Arn": self.arn("sqs", name)}
+        queue = self.queue(name, rule["RuleArn"])
+        events.put_targets(Rule=name, EventBusName=bus, Targets=[target])
         return queue
 
+    def let_rule_invoke(self, function: str, rule_arn: str) -> None:
+        """Allow a rule to invoke the function, by AddPermission, as notebook 07 does by hand.
+
+        https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
+        """
+        self.client("lambda").add_permission(
+            FunctionName=function,
+            StatementId=rule_arn.rpartition("/")[2],
+            Action="lambda:InvokeFunction",
+            Principal="events.amazonaws.com",
+            SourceArn=rule_arn,
+        )
+
     def webhook(self) -> Webhook:
-        """An HTTP endpoint that this notebook answers itself, which LocalStack can call.
+        """An HTTP endpoint that this notebook answers itself, until `cleanup`.
 
         Raises LabError where it cannot: LocalStack in a container, the notebook outside.
         """
-        if self.endpoint.lease is not None:
-            return Webhook()
-        if clients.COMPOSE_SERVICE in self.endpoint.url:
-            return Webhook(clients.COMPOSE_NEIGHBOUR)
-        raise LabError(
-            "LocalStack in a container cannot call this notebook. Run both there "
-            "(docker compose up --build), or both here: stop the container, restart the kernel."
-        )
+        in_compose = clients.COMPOSE_SERVICE in self.endpoint.url
+        if self.endpoint.lease is None and not in_compose:
+            raise LabError(
+                "LocalStack in a container cannot call this notebook. Run both there (docker "
+                "compose up --build), or both here: stop the container, restart the kernel."
+            )
+        webhook = Webhook(clients.COMPOSE_NEIGHBOUR if in_compose else "127.0.0.1")
+        self._webhooks.append(webhook)
+        return webhook
 
     def trace(self, event_id: str | None = None, kind: str | None = None) -> list[dict[str, Any]]:
         """What EventBridge did with the events of this account, oldest first (not on AWS).
@@ -198,6 +220,8 @@ class Lab:
 
         Safe to run at any time, and twice.
         """
+        while self._webhooks:
+            self._webhooks.pop().close()
         removed = Counter(reset(self.endpoint, self.account))
         for other in self._others:
             removed.update(reset(other.endpoint, other.account))

@@ -16,6 +16,7 @@ from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Rectangle
+from matplotlib.ticker import MaxNLocator
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
 HATCHES = ("", "//", "..", "\\\\", "xx", "--", "++")
@@ -97,6 +98,7 @@ def bars(counts: Mapping[str, float], *, title: str, unit: str) -> Picture:
     axes.set_yticks(range(len(counts)), list(counts))
     axes.invert_yaxis()
     axes.set_xlim(0, most * 1.1)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=all(n == int(n) for n in counts.values())))
     axes.set_xlabel(unit)
     _head(axes, title)
     told = ", ".join(f"{name} {value:g}" for name, value in counts.items())
@@ -115,7 +117,8 @@ def ladder(attempts: Mapping[str, Sequence[float]], *, title: str, unit: str) ->
     for number, moments in enumerate(attempts.values()):
         look = number % len(COLOURS)
         dots = {"color": COLOURS[look], "marker": MARKERS[look % len(MARKERS)]}
-        axes.plot(moments, [number] * len(moments), linewidth=1, markersize=8, **dots)
+        size = 8 if len(moments) < 20 else 4
+        axes.plot(moments, [number] * len(moments), linewidth=1, markersize=size, **dots)
         for one, other in pairwise(moments):
             if other - one > last * 0.06:
                 middle = ((one + other) / 2, number - 0.12)

@@ -103,4 +103,6 @@ def test_the_webhook_is_called_and_answers(here: lab.Lab) -> None:
     assert [(call.method, call.path, call.json()) for call in webhook.calls[:1]] == [
         ("POST", "/parcels", {"n": 1})
     ]
-    webhook.close()
+    here.cleanup()
+    with pytest.raises(OSError):
+        http.client.HTTPConnection(host, timeout=5).request("GET", "/")
