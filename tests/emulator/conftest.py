@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from endpoint import Endpoint
 from routing import Clients, Routing
+from scheduling import Scheduling
 
 from helpers import emulator
 
@@ -14,6 +15,11 @@ from helpers import emulator
 @pytest.fixture
 def routing(client: Clients, account: str) -> Routing:
     return Routing(client, account)
+
+
+@pytest.fixture
+def scheduling(client: Clients, account: str, endpoint: str) -> Scheduling:
+    return Scheduling(client, account, endpoint)
 
 
 @pytest.fixture
