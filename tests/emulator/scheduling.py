@@ -75,9 +75,9 @@ class Scheduling(Routing):
     def messages(self, queue: Queue) -> list[str]:
         """The bodies of all messages that wait in the queue."""
         found: list[str] = []
-        while answer := self.sqs.receive_message(
-            QueueUrl=queue.url, MaxNumberOfMessages=10
-        ).get("Messages"):
+        while answer := self.sqs.receive_message(QueueUrl=queue.url, MaxNumberOfMessages=10).get(
+            "Messages"
+        ):
             found += [message["Body"] for message in answer]
             for message in answer:
                 self.sqs.delete_message(QueueUrl=queue.url, ReceiptHandle=message["ReceiptHandle"])
