@@ -266,7 +266,7 @@ def is_due(wall: datetime, minute: int, hour: str, weekday: str | None) -> bool:
 def test_every_minute_of_a_year_fires_or_does_not(
     zone: str, minute: int, hour: str, weekday: str | None
 ) -> None:
-    """All minutes of 2026 in turn: what a wall clock shows for the first time, and is due, fires."""
+    """Of all minutes of 2026: what is due fires when a wall clock shows it for the first time."""
     place, moment = ZoneInfo(zone), at("2026-01-01T00:00:00")
     expected, seen = [], set()
     for _ in range(365 * 24 * 60):
