@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from botocore.config import Config
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 from botocore.validate import ParamValidator
 from localstack.aws.connect import connect_to
@@ -31,16 +32,6 @@ READING = (
     "adminGet", "adminList", "testMigration", "retrieve", "testConnection", "translateDocument",
     "isAuthorized", "invokeModel",
 )  # fmt: skip
-
-#: Services whose name in AWS's SDKs is not the one that LocalStack has for them.
-SDK_NAMES = {
-    "cloudwatchlogs": "logs",
-    "configservice": "config",
-    "costexplorer": "ce",
-    "elasticsearchservice": "es",
-    "eventbridge": "events",
-    "sfn": "stepfunctions",
-}
 
 #: Actions in policies that are not called like the operation.
 PERMISSIONS = {
@@ -63,6 +54,9 @@ RESOURCES = {
     "sns": ("TopicArn", "{value}"),
     "stepfunctions": ("stateMachineArn", "{value}"),
 }
+
+# It is the schedule's retry policy that says when to try again.
+_AT_ONCE = Config(retries={"total_max_attempts": 1})
 
 _ARN = re.compile(r"arn:aws:scheduler:::aws-sdk:([a-z0-9]+):([a-z][A-Za-z0-9]*)")
 
@@ -115,10 +109,8 @@ def find(arn: str) -> Call:
 @functools.cache
 def _services() -> dict[str, str]:
     """The services of LocalStack by their names in AWS's SDKs."""
-    renamed = set(SDK_NAMES.values())
-    available = set(SERVICE_PLUGINS.list_available())
-    own = {name.replace("-", ""): name for name in available - renamed}
-    return own | {sdk: name for sdk, name in SDK_NAMES.items() if name in available}
+    names = SERVICE_PLUGINS.list_available()
+    return {re.sub("[ -]", "", load_service(name).service_id.lower()): name for name in names}
 
 
 def arguments(call: Call, text: str) -> dict[str, Any]:
@@ -173,9 +165,9 @@ def _capital(name: str) -> str:
 def send(job: Job) -> None:
     """Call the operation as the account of the schedule. Raises botocore's errors."""
     call = find(job.arn)
-    client = connect_to(aws_access_key_id=job.account, region_name=job.region)
     given = arguments(call, job.payload)
-    client.get_client(call.service)._make_api_call(call.operation.name, given)
+    factory = connect_to(aws_access_key_id=job.account, region_name=job.region, config=_AT_ONCE)
+    factory.get_client(call.service)._make_api_call(call.operation.name, given)
 
 
 def resource(job: Job) -> str | None:
