@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import threading
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from localstack_eventbridge import trace
@@ -55,7 +55,9 @@ def _set_timer(schedule: Schedule, due: datetime | None) -> None:
     """
     schedule.timer = None
     if due:
-        when = due + random.uniform(0, 1) * _window(schedule)
+        # No window goes beyond the end of the calendar.
+        window = min(_window(schedule), datetime.max.replace(tzinfo=UTC) - due)
+        when = due + random.uniform(0, 1) * window
         schedule.timer = clock.call_at(schedule.account, when, partial(_fire, schedule, due))
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from botocore.model import StructureShape
+from botocore.model import ListShape, Shape, StructureShape
 from localstack.aws.api import CommonServiceException, RequestContext
 from localstack.aws.api.scheduler import ValidationException
 from localstack.aws.chain import HandlerChain
@@ -19,11 +20,29 @@ def validate(context: RequestContext) -> None:
     """Check the request of the context.
 
     Raises SerializationException for a wrong type, and ValidationException that names all that is
-    missing, too long, or of another form.
+    missing, too long, or of another form, or what the model does not know: AWS may, and it would
+    do nothing here.
     """
     shape = context.operation.input_shape
-    if message := broken_rules(shape, _given(shape, context)):
+    given = _given(shape, context)
+    if message := broken_rules(shape, given):
         raise ValidationException(message)
+    for name in _unknown(shape, given, ""):
+        raise ValidationException(f"Parameter {name} is not valid. Reason: it is not emulated.")
+
+
+def _unknown(shape: Shape, value: Any, path: str) -> Iterator[str]:
+    """The names of parameters that are not in the model."""
+    if isinstance(shape, StructureShape):
+        for name, inner in value.items():
+            at = f"{path}.{name}".lstrip(".")
+            if name not in shape.members:
+                yield at
+            elif inner is not None:
+                yield from _unknown(shape.members[name], inner, at)
+    elif isinstance(shape, ListShape):
+        for item in value:
+            yield from _unknown(shape.member, item, path)
 
 
 def refuse_unreadable(chain: HandlerChain, context: RequestContext, response: Response) -> None:
@@ -51,7 +70,7 @@ def _given(shape: StructureShape, context: RequestContext) -> Any:
     if not isinstance(body, dict):
         return body
     elsewhere = {k: v for k, v in context.service_request.items() if k not in in_body}
-    return {k: v for k, v in body.items() if k in in_body} | elsewhere
+    return body | elsewhere
 
 
 def _location(member: Any) -> str | None:
