@@ -30,6 +30,8 @@ KINDS = {
     ("lambda", "functions"): "function",
     ("logs", "groups"): "log group",
     ("s3", "buckets"): "bucket",
+    ("scheduler", "groups"): "schedule group",
+    ("scheduler", "schedules"): "schedule",
     ("sns", "topics"): "topic",
     ("sqs", "queues"): "queue",
     ("stepfunctions", "state_machines"): "state machine",
@@ -119,6 +121,7 @@ def _count(account: str, services: list[Service]) -> Counter[str]:
                         found[kind] += len(kept)
                         if kind == "event bus":
                             found["rule"] += sum(len(bus.rules) for bus in kept.values())
+                        if kind in ("event bus", "schedule group"):
                             found[kind] -= "default" in kept
     return found
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from routing import Clients, Routing
+from scheduling import Scheduling
 
 from helpers import emulator
 from helpers.webhook import Webhook
@@ -14,6 +15,11 @@ from helpers.webhook import Webhook
 @pytest.fixture
 def routing(client: Clients, account: str) -> Routing:
     return Routing(client, account)
+
+
+@pytest.fixture
+def scheduling(client: Clients, account: str, endpoint: str) -> Scheduling:
+    return Scheduling(client, account, endpoint)
 
 
 @pytest.fixture
