@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import textwrap
 from collections.abc import Collection, Mapping, Sequence
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -130,6 +131,42 @@ def ladder(attempts: Mapping[str, Sequence[float]], *, title: str, unit: str) ->
     _head(axes, title)
     told = "; ".join(f"{name}: {_moments(moments)}" for name, moments in attempts.items())
     return Picture(figure, f"{title}. In {unit}: {told}.")
+
+
+def calendar(moments: Sequence[datetime], *, title: str) -> Picture:
+    """On which days, and when: a month of firings, one row a week.
+
+    `moments` are aware times in the zone that they are to be read in, not more than some weeks of
+    them; `title` says what to see. A day tells its first time, and how many more there are.
+    """
+    days: dict[date, list[str]] = {}
+    for moment in sorted(moments):
+        days.setdefault(moment.date(), []).append(f"{moment:%H:%M}")
+    first, last = min(days), max(days)
+    monday = first - timedelta(days=first.weekday())
+    weeks = (last - monday).days // 7 + 1
+    figure, axes = _canvas(height=1.0 + 0.62 * weeks)
+    for number in range(weeks * 7):
+        day, x, y = monday + timedelta(days=number), number % 7, number // 7
+        times = days.get(day, [])
+        colour = "#cfe6f5" if times else "#ffffff"
+        axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=colour, edgecolor="#cccccc"))
+        axes.text(x - 0.45, y - 0.4, f"{day.day}. {day:%b}", va="top", fontsize=7, color="#555555")
+        more = f" +{len(times) - 1}" if len(times) > 1 else ""
+        if times:
+            axes.text(x, y + 0.15, times[0] + more, ha="center", va="center", fontsize=9)
+    axes.set_xlim(-0.55, 6.55)
+    axes.set_ylim(weeks - 0.45, -0.55)
+    axes.set_xticks(range(7), ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"])
+    axes.set_yticks([])
+    axes.xaxis.tick_top()
+    axes.tick_params(top=False)
+    axes.spines["bottom"].set_visible(False)
+    axes.set_title(title, loc="left", fontsize=11, fontweight="bold", pad=10)
+    told = [f"{moment:%a %d %b %H:%M}" for moment in sorted(moments)]
+    if len(told) > 6:
+        told[3:-1] = [f"{len(told) - 4} more"]
+    return Picture(figure, f"{title}. {', '.join(told)}.")
 
 
 def _moments(moments: Sequence[float]) -> str:

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
+from botocore.exceptions import ClientError
 
-from helpers import emulator, lab, waiting
+from helpers import emulator, lab, schedules, waiting
 from helpers.errors import LabError
 
 
@@ -106,3 +107,20 @@ def test_the_webhook_is_called_and_answers(here: lab.Lab) -> None:
     here.cleanup()
     with pytest.raises(OSError):
         http.client.HTTPConnection(host, timeout=5).request("GET", "/")
+
+
+def test_firings_are_those_of_a_real_schedule_in_its_zone(here: lab.Lab) -> None:
+    """Working days at nine, as the wall clock shows; nothing is left in the reader's account."""
+    found = schedules.firings(here, "cron(0 9 ? * MON-FRI *)", "Asia/Kathmandu", days=14)
+    assert len(found) == 10
+    assert {(moment.hour, moment.minute) for moment in found} == {(9, 0)}
+    assert max(moment.weekday() for moment in found) == 4
+    assert here.client("scheduler").list_schedules()["Schedules"] == []
+    later = schedules.firings(here, "rate(1 days)", days=2, skip=400)
+    assert (later[0] - found[0]).days > 380
+    here.cleanup()
+
+
+def test_firings_refuses_what_scheduler_refuses(here: lab.Lab) -> None:
+    with pytest.raises(ClientError, match="ValidationException"):
+        schedules.firings(here, "cron(0 9 * * * *)")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from helpers import plots
@@ -110,3 +111,12 @@ def test_grid_gives_each_word_a_colour() -> None:
     picture = plots.grid({"r": {"a": "yes", "b": "no", "c": "yes"}}, title="t")
     yes, no, again = (patch.get_facecolor() for patch in picture.figure.axes[0].patches)
     assert yes == again != no
+
+
+def test_calendar_has_a_cell_for_each_day_and_the_first_time_of_it() -> None:
+    moments = [datetime(2026, 11, day, hour, tzinfo=UTC) for day in (3, 4, 17) for hour in (9, 12)]
+    picture = plots.calendar(moments, title="When")
+    assert len(picture.figure.axes[0].patches) == 21
+    assert shown(picture).count("09:00 +1") == 3
+    assert "17. Nov" in shown(picture)
+    assert picture.words.startswith("When. Tue 03 Nov 09:00, Tue 03 Nov 12:00")
