@@ -106,3 +106,20 @@ def test_the_webhook_is_called_and_answers(here: lab.Lab) -> None:
     here.cleanup()
     with pytest.raises(OSError):
         http.client.HTTPConnection(host, timeout=5).request("GET", "/")
+
+
+def test_a_localstack_that_somebody_else_runs_on_this_computer_can_call_the_webhook(
+    here: lab.Lab,
+) -> None:
+    """`make emulator` gives no lease, and is not in a container."""
+    endpoint = emulator.Endpoint(here.endpoint.url, {**here.endpoint.info, "lease_port": None})
+    started = lab.Lab(endpoint, here.account)
+    assert started.webhook().url.startswith("http://127.0.0.1:")
+    started._webhooks.pop().close()
+
+
+def test_a_localstack_in_a_container_cannot(here: lab.Lab) -> None:
+    info = {**here.endpoint.info, "in_container": True}
+    boxed = lab.Lab(emulator.Endpoint(here.endpoint.url, info), here.account)
+    with pytest.raises(LabError, match="in a container cannot call this notebook"):
+        boxed.webhook()
