@@ -6,6 +6,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+from matplotlib.colors import to_hex
+
 from helpers import plots
 
 
@@ -110,3 +113,12 @@ def test_grid_gives_each_word_a_colour() -> None:
     picture = plots.grid({"r": {"a": "yes", "b": "no", "c": "yes"}}, title="t")
     yes, no, again = (patch.get_facecolor() for patch in picture.figure.axes[0].patches)
     assert yes == again != no
+
+
+@pytest.mark.parametrize("nothing", ["", "–"])
+def test_grid_gives_a_word_the_same_colour_wherever_nothing_stands(nothing: str) -> None:
+    """Readers compare one picture with the next."""
+    for row in ({"a": nothing, "b": "match"}, {"b": "match", "a": nothing}):
+        picture = plots.grid({"r": row}, title="t")
+        colours = [to_hex(patch.get_facecolor()) for patch in picture.figure.axes[0].patches]
+        assert dict(zip(row, colours, strict=True))["b"] == "#56b4e9"
