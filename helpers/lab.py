@@ -171,7 +171,7 @@ class Lab:
         Raises LabError where it cannot: LocalStack in a container, the notebook outside.
         """
         in_compose = clients.COMPOSE_SERVICE in self.endpoint.url
-        if self.endpoint.lease is None and not in_compose:
+        if self.endpoint.info.get("in_container") and not in_compose:
             raise LabError(
                 "LocalStack in a container cannot call this notebook. Run both there (docker "
                 "compose up --build), or both here: stop the container, restart the kernel."

@@ -23,6 +23,7 @@ COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F
 HATCHES = ("", "//", "..", "\\\\", "xx", "--", "++")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _INK = "#222222"
+_NOTHING: dict[object, str] = {"": "#ffffff", "–": "#eeeeee"}
 
 Span = tuple[float, float]
 
@@ -185,8 +186,9 @@ def grid(
     """A table of few different values, each with a colour of its own: where is which?
 
     `cells` maps the name of a row to {column: value}; a value is written into its cell as it is
-    (a number or a short text). Numbers are the darker the greater they are. Cells whose
-    (row, column) is among `marked` get a thick frame. `title` says what to see.
+    (a number or a short text). Numbers are the darker the greater they are; "" and "–" say that
+    nothing is there, and stay pale. Cells whose (row, column) is among `marked` get a
+    thick frame. `title` says what to see.
     """
     rows, columns = list(cells), list(dict.fromkeys(name for row in cells.values() for name in row))
     figure, axes = _canvas(height=1.2 + 0.36 * len(rows))
@@ -223,8 +225,9 @@ def _shades(values: Sequence[object]) -> dict[object, str]:
     if all(isinstance(value, int | float) for value in different):
         most = max([1.0, *(float(value) for value in different)])  # type: ignore[arg-type]
         return {value: _blend(float(value) / most) for value in different}  # type: ignore[arg-type]
-    pale = ("#ffffff", "#56B4E9", "#E69F00", "#0072B2", "#F0E442", "#009E73")
-    return dict(zip(different, pale[1:] if "" not in different else pale, strict=False))
+    words = [value for value in different if value not in _NOTHING]
+    colours = ("#56B4E9", "#E69F00", "#0072B2", "#F0E442", "#009E73")
+    return _NOTHING | dict(zip(words, colours, strict=False))
 
 
 def _blend(share: float) -> str:

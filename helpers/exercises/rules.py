@@ -12,7 +12,7 @@ Matches = Callable[[Any, dict[str, Any]], bool]
 
 
 def _orders() -> list[dict[str, Any]]:
-    """Forty orders, some of them with what real events have: absent fields, texts for numbers."""
+    """Forty orders, some of them with what real events have: other cases, texts for numbers."""
     mixed = itertools.product(
         ("DE", "FR", "US"), (True, False), (99.99, 100, 250), ("swn", "test-7")
     )

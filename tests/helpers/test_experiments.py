@@ -124,3 +124,20 @@ def test_firings_are_those_of_a_real_schedule_in_its_zone(here: lab.Lab) -> None
 def test_firings_refuses_what_scheduler_refuses(here: lab.Lab) -> None:
     with pytest.raises(ClientError, match="ValidationException"):
         schedules.firings(here, "cron(0 9 * * * *)")
+
+
+def test_a_localstack_that_somebody_else_runs_on_this_computer_can_call_the_webhook(
+    here: lab.Lab,
+) -> None:
+    """`make emulator` gives no lease, and is not in a container."""
+    endpoint = emulator.Endpoint(here.endpoint.url, {**here.endpoint.info, "lease_port": None})
+    started = lab.Lab(endpoint, here.account)
+    assert started.webhook().url.startswith("http://127.0.0.1:")
+    started._webhooks.pop().close()
+
+
+def test_a_localstack_in_a_container_cannot(here: lab.Lab) -> None:
+    info = {**here.endpoint.info, "in_container": True}
+    boxed = lab.Lab(emulator.Endpoint(here.endpoint.url, info), here.account)
+    with pytest.raises(LabError, match="in a container cannot call this notebook"):
+        boxed.webhook()

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+from matplotlib.colors import to_hex
+
 from helpers import plots
 
 
@@ -120,3 +123,12 @@ def test_calendar_has_a_cell_for_each_day_and_the_first_time_of_it() -> None:
     assert shown(picture).count("09:00 +1") == 3
     assert "17. Nov" in shown(picture)
     assert picture.words.startswith("When. Tue 03 Nov 09:00, Tue 03 Nov 12:00")
+
+
+@pytest.mark.parametrize("nothing", ["", "–"])
+def test_grid_gives_a_word_the_same_colour_wherever_nothing_stands(nothing: str) -> None:
+    """Readers compare one picture with the next."""
+    for row in ({"a": nothing, "b": "match"}, {"b": "match", "a": nothing}):
+        picture = plots.grid({"r": row}, title="t")
+        colours = [to_hex(patch.get_facecolor()) for patch in picture.figure.axes[0].patches]
+        assert dict(zip(row, colours, strict=True))["b"] == "#56b4e9"
