@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -81,10 +82,11 @@ class Lab:
         """
         iam = self.client("iam")
         trust = {"Principal": {"Service": trusts}, "Action": "sts:AssumeRole"}
-        role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=_policy(**trust))["Role"]
+        with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):
+            iam.create_role(RoleName=name, AssumeRolePolicyDocument=_policy(**trust))
         policy = _policy(Action=actions, Resource=resource)
         iam.put_role_policy(RoleName=name, PolicyName=name, PolicyDocument=policy)
-        return role["Arn"]
+        return self.arn("iam", f"role/{name}")
 
     def allow(self, function: str, actions: str | Sequence[str], resource: str) -> None:
         """Let the function that `deploy` made do `actions` to `resource` (an ARN, or "*").
@@ -114,16 +116,19 @@ class Lab:
     def table(self, name: str, key: str, **settings: Any) -> str:
         """Create the DynamoDB table `name` with the text `key` as its partition key; its ARN.
 
-        `settings` go to CreateTable as they are (StreamSpecification=...).
+        `settings` go to CreateTable as they are (StreamSpecification=...). A table that is there
+        already stays as it is.
         """
-        table = self.client("dynamodb").create_table(
-            TableName=name,
-            KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-            **settings,
-        )
-        return table["TableDescription"]["TableArn"]
+        dynamodb = self.client("dynamodb")
+        with contextlib.suppress(dynamodb.exceptions.ResourceInUseException):
+            dynamodb.create_table(
+                TableName=name,
+                KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
+                BillingMode="PAY_PER_REQUEST",
+                **settings,
+            )
+        return self.arn("dynamodb", f"table/{name}")
 
     def queue(self, name: str, rule_arn: str) -> str:
         """Create the queue `name`, whose policy lets a rule send to it; the queue's URL.
@@ -157,13 +162,15 @@ class Lab:
 
         https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
         """
-        self.client("lambda").add_permission(
-            FunctionName=function,
-            StatementId=rule_arn.rpartition("/")[2],
-            Action="lambda:InvokeFunction",
-            Principal="events.amazonaws.com",
-            SourceArn=rule_arn,
-        )
+        awslambda = self.client("lambda")
+        with contextlib.suppress(awslambda.exceptions.ResourceConflictException):
+            awslambda.add_permission(
+                FunctionName=function,
+                StatementId=rule_arn.rpartition("/")[2],
+                Action="lambda:InvokeFunction",
+                Principal="events.amazonaws.com",
+                SourceArn=rule_arn,
+            )
 
     def webhook(self) -> Webhook:
         """An HTTP endpoint that this notebook answers itself, until `cleanup`.
