@@ -22,8 +22,8 @@ from localstack.services.plugins import SERVICE_PLUGINS
 
 from localstack_eventbridge.delivery.job import Job
 
-#: In place of the service of an ARN: who calls, and what it takes.
-SERVICE = "aws-sdk"
+#: In place of the service of an ARN, which cannot have a colon.
+SERVICE = "scheduler:aws-sdk"
 
 #: Operations that only read are refused: those whose names begin so.
 READING = (
