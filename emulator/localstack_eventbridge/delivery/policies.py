@@ -230,7 +230,7 @@ def _action(statement: Statement, request: _Request) -> str | None:
 def _resource(statement: Statement, request: _Request) -> str | None:
     resource = request.resource
     if resource is None:
-        is_for_all = statement.get("Resource") == "*"
+        is_for_all = "*" in _list(statement.get("Resource"))
         return None if statement["Effect"] == "Allow" or is_for_all else "is about some resources"
 
     def is_meant(pattern: Any) -> bool:

@@ -72,6 +72,12 @@ def send_message(arn: str, body: str, **options: Any) -> None:
     _client(arn, "sqs").send_message(QueueUrl=url, MessageBody=body, **options)
 
 
+def prepare(arn: str) -> None:
+    """Make the client that calls such a target; it is kept."""
+    service = service_of(arn)
+    _client(arn, "stepfunctions" if service == "states" else service)
+
+
 def _client(arn: str, service: str) -> Any:
     region, account, _ = place_of(arn)
     return connect_to(aws_access_key_id=account, region_name=region).get_client(service)

@@ -104,6 +104,7 @@ def invocation(schedule: Schedule, due: datetime) -> Invocation:
     target = schedule.target
     is_universal = universal.is_universal(target["Arn"])
     event_id, time = str(uuid.uuid4()), time_text(due)
+    event = target.get("EventBridgeParameters", {})
     text = target.get("Input")
     if text is None:
         text = "{}" if is_universal else _notification(schedule, event_id, time)
@@ -112,7 +113,7 @@ def invocation(schedule: Schedule, due: datetime) -> Invocation:
         region=schedule.region,
         target=target,
         payload="",
-        event={},
+        event={"source": event.get("Source"), "detail-type": event.get("DetailType")},
         rule_arn=None,
         rule_name=None,
         bus_name=None,

@@ -134,6 +134,7 @@ def _schedule(context: RequestContext, request: Request) -> Schedule:
         modified=now,
     )
     schedule.target = targets.checked(schedule)
+    targets.prepare(schedule)
     return schedule
 
 

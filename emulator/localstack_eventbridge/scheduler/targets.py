@@ -14,7 +14,7 @@ from localstack.aws.api.scheduler import ValidationException
 
 from localstack_eventbridge import settings
 from localstack_eventbridge.clock import clock
-from localstack_eventbridge.delivery import deliver, permissions
+from localstack_eventbridge.delivery import deliver, permissions, senders
 from localstack_eventbridge.delivery.job import DeliveryError, place_of, service_of
 from localstack_eventbridge.scheduler import universal
 from localstack_eventbridge.scheduler.invocation import SERVICE, invocation
@@ -74,6 +74,15 @@ def checked(schedule: Schedule) -> dict[str, Any]:
     _check_input(schedule, kind)
     _check_role(schedule)
     return {**target, "RetryPolicy": policy}
+
+
+def prepare(schedule: Schedule) -> None:
+    """Make the client that calls the target: the first call would be late by the time it takes."""
+    arn = schedule.target["Arn"]
+    if universal.is_universal(arn):
+        universal.client(arn, schedule.account, schedule.region)
+    else:
+        senders.prepare(arn)
 
 
 def _kind(arn: str, region: str) -> str:

@@ -22,8 +22,8 @@ from localstack.services.plugins import SERVICE_PLUGINS
 
 from localstack_eventbridge.delivery.job import Job
 
-#: In place of the service of an ARN: who calls, and what it takes.
-SERVICE = "aws-sdk"
+#: In place of the service of an ARN, which cannot have a colon.
+SERVICE = "scheduler:aws-sdk"
 
 #: Operations that only read are refused: those whose names begin so.
 READING = (
@@ -162,12 +162,17 @@ def _capital(name: str) -> str:
     return name[:1].upper() + name[1:]
 
 
+def client(arn: str, account: str, region: str) -> Any:
+    """The client for a universal target of the account; it is made once."""
+    factory = connect_to(aws_access_key_id=account, region_name=region, config=_AT_ONCE)
+    return factory.get_client(find(arn).service)
+
+
 def send(job: Job) -> None:
     """Call the operation as the account of the schedule. Raises botocore's errors."""
     call = find(job.arn)
     given = arguments(call, job.payload)
-    factory = connect_to(aws_access_key_id=job.account, region_name=job.region, config=_AT_ONCE)
-    factory.get_client(call.service)._make_api_call(call.operation.name, given)
+    client(job.arn, job.account, job.region)._make_api_call(call.operation.name, given)
 
 
 def resource(job: Job) -> str | None:
