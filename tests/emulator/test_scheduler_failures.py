@@ -29,8 +29,8 @@ def dead(scheduling: Scheduling) -> Queue:
 
 
 def soon(scheduling: Scheduling) -> str:
-    """An expression for a moment that is one second away at least."""
-    when = scheduling.now().replace(microsecond=0) + timedelta(seconds=2)
+    """An expression for a moment that comes within the next minute, and not while a test runs."""
+    when = scheduling.now().replace(microsecond=0) + timedelta(minutes=1)
     return f"at({when:%Y-%m-%dT%H:%M:%S})"
 
 
@@ -67,7 +67,7 @@ def test_the_dead_letter_tells_of_the_invocation(scheduling: Scheduling, dead: Q
     """
     missing, when = scheduling.arn("sqs", "missing"), soon(scheduling)
     arn = scheduling.schedule(missing, when, Input=TIME, DeadLetterConfig={"Arn": dead.arn})
-    scheduling.advance("PT10S")
+    scheduling.advance("PT70S")
     body, attributes = scheduling.dead_letter(dead)
     assert attributes.pop("ERROR_MESSAGE").startswith("The specified queue does not exist")
     assert len(attributes.pop("EXECUTION_ID")) == 16
@@ -94,7 +94,7 @@ def test_the_dead_letter_of_a_universal_target_is_its_request(
     target = "arn:aws:scheduler:::aws-sdk:sqs:sendMessage"
     more = {"Input": json.dumps(request), "DeadLetterConfig": {"Arn": dead.arn}}
     scheduling.schedule(target, soon(scheduling), **more)
-    scheduling.advance("PT10S")
+    scheduling.advance("PT70S")
     body, attributes = scheduling.dead_letter(dead)
     assert body == request
     assert attributes["TARGET_ARN"] == target
@@ -104,7 +104,7 @@ def test_the_dead_letter_of_a_universal_target_is_its_request(
 def test_a_retry_is_an_attempt_of_its_own(scheduling: Scheduling) -> None:
     """Its number grows, and its execution id is another; the scheduled time stays."""
     failing(scheduling, None, "<aws.scheduler.attempt-number> <aws.scheduler.scheduled-time>")
-    scheduling.advance("PT5S")
+    scheduling.advance("PT65S")
     scheduling.client("lambda").delete_function_concurrency(FunctionName="busy")
     scheduling.advance("PT1H")
     records = attempts(scheduling)
@@ -135,7 +135,7 @@ def test_maximum_event_age_ends_the_retries(scheduling: Scheduling, dead: Queue)
     assert attributes["EXHAUSTED_RETRY_CONDITION"] == "MaximumEventAgeInSeconds"
     assert int(attributes["RETRY_ATTEMPTS"]) == len(attempts(scheduling)) - 1 > 2
     last = datetime.fromisoformat(attempts(scheduling)[-1]["time"])
-    assert last - start < timedelta(seconds=70)
+    assert last - start < timedelta(seconds=130)
 
 
 def test_by_default_185_retries_within_24_hours(scheduling: Scheduling, dead: Queue) -> None:
@@ -149,7 +149,7 @@ def test_by_default_185_retries_within_24_hours(scheduling: Scheduling, dead: Qu
 
 def test_without_a_dead_letter_queue_the_invocation_is_dropped(scheduling: Scheduling) -> None:
     scheduling.schedule(scheduling.arn("sqs", "missing"), soon(scheduling))
-    scheduling.advance("PT10S")
+    scheduling.advance("PT70S")
     (dropped,) = trace(scheduling.endpoint, scheduling.account, "dropped")
     assert dropped["reason"] == "the target has no dead-letter queue"
 
@@ -158,7 +158,7 @@ def test_a_deleted_schedule_does_not_take_back_what_is_under_way(
     scheduling: Scheduling, dead: Queue
 ) -> None:
     failing(scheduling, dead, MaximumRetryAttempts=3)
-    scheduling.advance("PT4S")
+    scheduling.advance("PT64S")
     scheduling.scheduler.delete_schedule(Name="s")
     scheduling.advance("P1D")
     assert scheduling.dead_letter(dead)
@@ -272,7 +272,7 @@ def test_the_role_must_allow_to_send_to_the_dead_letter_queue(
     role = scheduling.role("other", "sqs:SendMessage", resource="arn:aws:sqs:*:*:other")
     missing = scheduling.arn("sqs", "missing")
     scheduling.schedule(missing, soon(scheduling), RoleArn=role, DeadLetterConfig={"Arn": dead.arn})
-    scheduling.advance("PT10S")
+    scheduling.advance("PT70S")
     (dropped,) = trace(scheduling.endpoint, scheduling.account, "dropped")
     assert dead.arn in dropped["reason"]
     assert scheduling.messages(dead) == []
@@ -290,7 +290,7 @@ def test_a_role_that_no_longer_trusts_scheduler_cannot_be_used(
     iam = scheduling.client("iam")
     iam.delete_role_policy(RoleName="gone", PolicyName="allow")
     iam.delete_role(RoleName="gone")
-    scheduling.advance("PT10S")
+    scheduling.advance("PT70S")
     (record,) = attempts(scheduling)
     assert record["error_code"] == "FAILED_TO_ASSUME_ROLE"
     assert scheduling.messages(queue) == []

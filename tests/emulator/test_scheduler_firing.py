@@ -87,7 +87,7 @@ def test_an_at_fires_once_and_stays(scheduling: Scheduling) -> None:
 
 def test_a_schedule_fires_by_itself_and_in_time(scheduling: Scheduling) -> None:
     """In real time, and within the second."""
-    queue, when = scheduling.standard(), scheduling.now().replace(microsecond=0) + 2 * SECOND
+    queue, when = scheduling.standard(), scheduling.now().replace(microsecond=0) + 4 * SECOND
     scheduling.schedule(queue.arn, f"at({local(when, 'UTC')})", Input=TIME)
     (message,) = scheduling.sqs.receive_message(
         QueueUrl=queue.url, WaitTimeSeconds=10, MessageSystemAttributeNames=["SentTimestamp"]
@@ -193,7 +193,7 @@ def test_a_flexible_schedule_fires_at_any_moment_of_its_window(scheduling: Sched
     assert 238 <= len(late) <= 241
     # A tenth of what the clock needed in real time may be added.
     assert 0 <= min(late) < 3 and 37 < max(late) <= 40.1
-    assert 17 < sum(late) / len(late) < 23
+    assert 16 < sum(late) / len(late) < 24
     assert {datetime.fromisoformat(r["scheduled_time"]).minute for r in records} == {0}
 
 
