@@ -86,14 +86,14 @@ def test_an_at_fires_once_and_stays(scheduling: Scheduling) -> None:
 
 
 def test_a_schedule_fires_by_itself_and_in_time(scheduling: Scheduling) -> None:
-    """In real time, and within the second."""
+    """In real time, not before it is due, and soon after, however busy the computer is."""
     queue, when = scheduling.standard(), scheduling.now().replace(microsecond=0) + 4 * SECOND
     scheduling.schedule(queue.arn, f"at({local(when, 'UTC')})", Input=TIME)
     (message,) = scheduling.sqs.receive_message(
         QueueUrl=queue.url, WaitTimeSeconds=10, MessageSystemAttributeNames=["SentTimestamp"]
     )["Messages"]
     late = int(message["Attributes"]["SentTimestamp"]) / 1000 - when.timestamp()
-    assert 0 <= late < 1
+    assert 0 <= late < 5
 
 
 @pytest.mark.parametrize("deleted", [True, False])
