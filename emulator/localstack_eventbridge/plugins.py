@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 from localstack import config
 from localstack.runtime import hooks
 from localstack.runtime.server.core import RuntimeServer, RuntimeServerPlugin
@@ -38,8 +40,10 @@ def add_resources() -> None:
     from localstack.services.internal import get_internal_apis
 
     from localstack_eventbridge import leases, resources
+    from localstack_eventbridge.embedded import iam
 
     resources.add_to(get_internal_apis())
+    iam.install()
     if settings.STOP_WHEN_UNUSED:
         leases.watch()
 
@@ -50,6 +54,9 @@ def make_a_call() -> None:
     from localstack.aws.connect import connect_to
 
     connect_to().sts.get_caller_identity()
+    # What is there now stays: to look for garbage in it time and again takes most of a collection.
+    gc.collect()
+    gc.freeze()
 
 
 # First of all: LocalStack waits for what runs, and would start what is to be retried.

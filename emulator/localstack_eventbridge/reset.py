@@ -127,8 +127,9 @@ def _count(account: str, services: list[Service]) -> Counter[str]:
 
 
 def _drop(service: Service, state: Any, account: str) -> None:
-    if isinstance(state, BackendDict) and account in state:
-        state[account].reset()
+    if isinstance(state, BackendDict):
+        # Not reset, which leaves it without its parts while others may be using it.
+        state.pop(account, None)
     elif isinstance(state, AccountRegionBundle) and account in state:
         if service.name() == "s3":
             _drop_buckets(service, state[account])

@@ -201,3 +201,22 @@ def count(dynamodb: Any, key: dict[str, Any]) -> None:
         UpdateExpression="ADD n :one",
         ExpressionAttributeValues={":one": {"N": "1"}},
     )
+
+
+READS = "arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess"
+
+
+def test_a_policy_of_aws_is_attached_in_one_account_and_no_other(
+    client: Callable[..., Any],
+) -> None:
+    """AWS's managed policies are in every account, which attaches them for itself."""
+    first, second = client("iam"), client("iam", account="123123123123")
+    first.create_role(RoleName="reader", AssumeRolePolicyDocument="{}")
+    first.attach_role_policy(RoleName="reader", PolicyArn=READS)
+
+    def attached(iam: Any) -> int:
+        return iam.get_policy(PolicyArn=READS)["Policy"]["AttachmentCount"]
+
+    assert (attached(first), attached(second)) == (1, 0)
+    (policy,) = first.list_attached_role_policies(RoleName="reader")["AttachedPolicies"]
+    assert policy["PolicyArn"] == READS
