@@ -45,13 +45,27 @@ def validate(context: RequestContext) -> None:
     shape = context.operation.input_shape if context.operation else None
     if not isinstance(shape, StructureShape):
         return
-    # The parser has already turned a text into a list of its characters.
-    is_json = "json" in context.request.mimetype
-    given = context.request.get_json(force=True) if is_json and context.request.data else {}
-    errors = list(_errors(shape, given if is_json else context.service_request, ""))
+    errors = list(_errors(shape, _given(context, shape), ""))
     if errors:
         number = f"{len(errors)} validation error{'s' if len(errors) > 1 else ''} detected"
         raise ValidationException(f"{number}: {'; '.join(errors)}")
+
+
+def _given(context: RequestContext, shape: StructureShape) -> Any:
+    """The request as it was sent, with what its URL says."""
+    # A request whose body says nothing need not say that it is JSON.
+    is_json = "json" in context.request.mimetype or not context.request.data
+    # The parser has already turned a text into a list of its characters.
+    body = context.request.get_json(force=True) if context.request.data and is_json else {}
+    in_url = {
+        name for name, member in shape.members.items() if member.serialization.get("location")
+    }
+    if not is_json or (in_url and not isinstance(body, dict)):
+        return context.service_request
+    if not in_url:
+        return body
+    told = {name: context.service_request[name] for name in in_url & {*context.service_request}}
+    return {name: value for name, value in body.items() if name not in in_url} | told
 
 
 def refuse_unreadable(chain: HandlerChain, context: RequestContext, response: Response) -> None:
