@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from endpoint import Endpoint
+from piping import Piping
 from routing import Clients, Routing
 
 from helpers import emulator
@@ -14,6 +15,11 @@ from helpers import emulator
 @pytest.fixture
 def routing(client: Clients, account: str) -> Routing:
     return Routing(client, account)
+
+
+@pytest.fixture
+def piping(routing: Routing, endpoint: str) -> Piping:
+    return Piping(routing, endpoint)
 
 
 @pytest.fixture

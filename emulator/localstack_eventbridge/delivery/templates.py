@@ -199,10 +199,8 @@ def _fill(
     is_json = is_json_template(template)
 
     def text_of(name: str, is_quoted: bool) -> str:
-        if name in paths:
-            value = find(event, paths[name])
-        else:
-            value = _predefined(name, event, variables)
+        path = paths.get(name)
+        value = find(event, path) if path is not None else _predefined(name, event, variables)
         if is_quoted:
             return to_text(value)
         if is_json or not isinstance(value, dict | list):

@@ -10,6 +10,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -249,10 +250,8 @@ def _log_group(
         resource = f"{arn.removesuffix(':*')}:log-stream:{name}"
         _may(plan, arn, "logs:CreateLogStream", "logs:PutLogEvents", resource=resource)
         at = {"logGroupName": group, "logStreamName": name}
-        try:
+        with suppress(logs.exceptions.ResourceAlreadyExistsException):
             logs.create_log_stream(**at)
-        except logs.exceptions.ResourceAlreadyExistsException:
-            pass
         events.sort(key=lambda event: event["timestamp"])
         logs.put_log_events(**at, logEvents=events)
     return Answer()

@@ -42,7 +42,7 @@ NOT_EMULATED = {
     "SourceParameters.SelfManagedKafkaParameters": "there is no Kafka here",
     "TargetParameters.BatchJobParameters": "such targets are not emulated",
     "TargetParameters.EcsTaskParameters": "such targets are not emulated",
-    "TargetParameters.EventBridgeEventBusParameters.EndpointId": "there are no global endpoints here",
+    "TargetParameters.EventBridgeEventBusParameters.EndpointId": "there is no global endpoint",
     "TargetParameters.RedshiftDataParameters": "such targets are not emulated",
     "TargetParameters.SageMakerPipelineParameters": "such targets are not emulated",
     "TargetParameters.TimestreamParameters": "such targets are not emulated",

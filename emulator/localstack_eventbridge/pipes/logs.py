@@ -52,7 +52,7 @@ class Log:
         return Execution(self, self._plan.arn)
 
     def put(self, records: list[tuple[int, str]]) -> None:
-        """Write records: time in milliseconds and text. A log that cannot be written is no error."""
+        """Write records: time in milliseconds and text. A log that cannot be written to is lost."""
         region, account, _ = place_of(self._group)
         logs = connect_to(aws_access_key_id=account, region_name=region).logs
         group = log_group(self._group)

@@ -1,4 +1,4 @@
-"""Reads a stream, each of its shards by itself: in order, again if need be, or to a dead-letter queue.
+"""Reads a stream, each shard by itself and in order; what fails, again, until it is given up.
 
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-kinesis.html
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-dynamodb.html
