@@ -134,3 +134,14 @@ def fails_first(event, context):
 
 def batch(event, context):
     print("bodies", [record["body"] for record in event["Records"]])
+
+
+def tells_batch(event, context):
+    import json
+
+    print(json.dumps(event))
+
+
+def fails_bad_ones(event, context):
+    bad = [{"itemIdentifier": record["messageId"]} for record in event if record["body"] == "bad"]
+    return {"batchItemFailures": bad}

@@ -37,9 +37,9 @@ class Piping:
 
         def settled() -> Any:
             told = self.pipes.describe_pipe(Name=name)
-            is_settled = not told["CurrentState"].endswith("ING") or told[
-                "CurrentState"
-            ] == "RUNNING"
+            is_settled = (
+                not told["CurrentState"].endswith("ING") or told["CurrentState"] == "RUNNING"
+            )
             return is_settled and told
 
         told = until(settled, what=f"pipe {name} to settle")
