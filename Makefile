@@ -22,7 +22,7 @@ up: ## Do the same as lab with Docker
 down: ## Remove the containers that up made
 	@exec $(compose) down
 
-bench: ## Measure invocations and events, beside other emulators in the same run
+bench: ## Measure invocations, events and schedules, beside other emulators in the same run
 	@$(set_up) && exec .venv/bin/python -m benchmarks
 
 lint: ## Check code and notebooks, run nothing

@@ -35,6 +35,7 @@ class Server:
 
     name: str
     url: str
+    pid: int
 
     def client(self, service: str) -> Any:
         session = boto3.Session(ACCOUNT, "test", region_name="us-east-1")
@@ -112,7 +113,7 @@ def connect(name: str, port: int, process: subprocess.Popen[bytes], log: Path) -
         if process.poll() is not None or time.monotonic() > deadline:
             raise SystemExit(f"{name} did not start:\n{log.read_text(errors='replace')}")
         time.sleep(0.1)
-    return Server(name, f"http://127.0.0.1:{port}")
+    return Server(name, f"http://127.0.0.1:{port}", process.pid)
 
 
 def answers(port: int) -> bool:

@@ -27,6 +27,9 @@ REGION = "us-east-1"
 #: The name of LocalStack's service in docker-compose.yml.
 COMPOSE_SERVICE = "localstack"
 
+#: The name that the container with the notebooks has there.
+COMPOSE_NEIGHBOUR = "jupyter"
+
 _CONFIG = Config(
     # An empty mapping means "no proxy"; None would mean "ask the environment".
     proxies={},
@@ -94,19 +97,22 @@ def _refused(endpoint: str, why: str) -> LabError:
     )
 
 
-def request(url: str, method: str, path: str, *, timeout: float = 5.0) -> tuple[int, bytes]:
+def request(
+    url: str, method: str, path: str, *, body: bytes | None = None, timeout: float = 5.0
+) -> tuple[int, bytes]:
     """One HTTP request straight to `url`, past all proxies; no redirect is followed.
 
-    Returns the status and the first megabyte of the body. `timeout` is in seconds, for each step.
+    Returns the status and the first 64 MB of the body, which any program may have sent that listens
+    there. `timeout` is in seconds, for each step.
 
     Raises OSError or http.client.HTTPException.
     """
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout)
     try:
-        connection.request(method, path, headers={"Accept": "application/json"})
+        connection.request(method, path, body, headers={"Accept": "application/json"})
         answer = connection.getresponse()
-        return answer.status, answer.read(2**20)
+        return answer.status, answer.read(2**26)
     finally:
         connection.close()
 

@@ -1,7 +1,7 @@
-"""One LocalStack for the whole run, and an empty account for every test.
+"""Two LocalStacks for the whole run, and an empty account for every test.
 
-The process that runs pytest starts the embedded LocalStack on a free port; its xdist workers and
-the kernels of the notebooks find it through LOCALSTACK_ENDPOINT. If that variable is set already,
+The process that runs pytest starts them, embedded, on free ports; its xdist workers share them, and
+the kernels of the notebooks find them through LOCALSTACK_ENDPOINT. If that variable is set already,
 the tests use the LocalStack it names: so the same tests run against the container.
 """
 
@@ -13,15 +13,22 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadFileScheduling
 
 from helpers import clients, emulator, lab
 from helpers.errors import LabError
 
-_LOG = pytest.StashKey[Path]()
+# A busy computer is slow, and that is no fault of what is tested.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
+
+_LOGS = pytest.StashKey[dict[str, Path]]()
 
 
 def free_port() -> int:
@@ -32,13 +39,36 @@ def free_port() -> int:
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Not a fixture, because the cells of notebooks know no fixtures."""
     config = session.config
-    if hasattr(config, "workerinput") or config.option.collectonly:
+    if hasattr(config, "workerinput"):
+        _choose(config.workerinput["workerid"])
+        return
+    if config.option.collectonly:
         return
     # An account that the caller has chosen would be shared by all notebooks.
     os.environ.pop("LAB_ACCOUNT", None)
     os.environ["LAB_PROGRESS_AFTER"] = "60"
     if os.environ.get("LOCALSTACK_ENDPOINT"):
         return
+    # One LocalStack keeps one processor busy, and no more.
+    count = 2 if config.option.numprocesses else 1
+    config.stash[_LOGS] = logs = {}
+    config.add_cleanup(lambda: _stop(logs))
+    with ThreadPoolExecutor(count) as pool:
+        for url, log in pool.map(lambda _: _start(), range(count)):
+            logs[url] = log
+    os.environ["LOCALSTACK_ENDPOINT"] = " ".join(logs)
+    if not config.option.numprocesses:
+        _choose("gw0")
+
+
+def _choose(worker: str) -> None:
+    """Of the LocalStacks of this run, the one that this process uses."""
+    urls = os.environ["LOCALSTACK_ENDPOINT"].split()
+    os.environ["LOCALSTACK_ENDPOINT"] = urls[int(worker.removeprefix("gw")) % len(urls)]
+
+
+def _start() -> tuple[str, Path]:
+    """The URL of a new LocalStack, and its log."""
     folder = Path(tempfile.mkdtemp(prefix="eventbridge-tests-"))
     try:
         endpoint = emulator.start(free_port(), folder)
@@ -46,35 +76,58 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         # The message holds the end of the log.
         shutil.rmtree(folder, ignore_errors=True)
         pytest.exit(str(error), returncode=1)
-    os.environ["LOCALSTACK_ENDPOINT"] = endpoint.url
-    config.stash[_LOG] = folder / "emulator.log"
-    config.add_cleanup(lambda: _stop(config, endpoint.url))
+    return endpoint.url, folder / "emulator.log"
 
 
-def _stop(config: pytest.Config, url: str) -> None:
+def _stop(logs: dict[str, Path]) -> None:
     """Runs after an interrupt, too. What a LocalStack that died has written is kept."""
     os.environ.pop("LOCALSTACK_ENDPOINT", None)
-    if code := emulator.stop(url):
-        print(f"LocalStack did not end well (exit code {code}): {config.stash[_LOG]}")
-    else:
-        shutil.rmtree(config.stash[_LOG].parent, ignore_errors=True)
+    for url, log in logs.items():
+        if code := emulator.stop(url):
+            print(f"LocalStack did not end well (exit code {code}): {log}")
+        else:
+            shutil.rmtree(log.parent, ignore_errors=True)
 
 
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    log = config.stash.get(_LOG, None)
-    if log and emulator.has_died(os.environ["LOCALSTACK_ENDPOINT"]):
-        terminalreporter.section("LocalStack died during the run", red=True)
-        terminalreporter.write_line(f"Its log is kept: {log}")
-        terminalreporter.write_line("\n".join(log.read_text(errors="replace").splitlines()[-20:]))
+    for url, log in config.stash.get(_LOGS, {}).items():
+        if emulator.has_died(url):
+            terminalreporter.section("LocalStack died during the run", red=True)
+            terminalreporter.write_line(f"Its log is kept: {log}")
+            last = log.read_text(errors="replace").splitlines()[-20:]
+            terminalreporter.write_line("\n".join(last))
+
+
+class _Scheduling(LoadFileScheduling):
+    """One process per file, as the cells of a notebook belong together."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        """Except for tests that take long and stand alone, such as one run of one notebook."""
+        return nodeid if "test_alone.py::" in nodeid else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Scheduling:
+    return _Scheduling(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    _spread(items)
     for item in items:
         if hasattr(item, "output_timeout"):
             # How long nbval waits for the outputs of a cell that has run: 5 s unless told.
             item.output_timeout = 30
+
+
+def _spread(items: list[pytest.Item]) -> None:
+    """Runs of notebooks wait more than they work: put them between those that work."""
+    runs = [item for item in items if "test_alone.py::test_answered" in item.nodeid]
+    others = [item for item in items if item not in runs]
+    step = len(others) // (len(runs) + 1) + 1
+    for number, run in enumerate(runs):
+        others.insert(number * step, run)
+    items[:] = others
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -64,6 +65,20 @@ def test_the_readme_links_every_notebook_and_only_files_that_exist() -> None:
     assert notebooks <= targets
     rows = re.findall(r"^\| .*`?(\d\d)-[a-z-]+`?.*\|$", README, re.MULTILINE)
     assert rows == [f"{number:02d}" for number in range(12)]
+
+
+def test_the_readme_knows_how_long_each_notebook_takes() -> None:
+    rows = re.findall(r"\]\((notebooks/[^)]+\.ipynb)\) \|[^|]+\| (\d+) \|$", README, re.MULTILINE)
+    told = {
+        path: re.search(r"^\*(\d+) minutes", "".join(_first_cell(path)), re.MULTILINE)[1]
+        for path, _ in rows
+    }
+    assert dict(rows) == told
+    assert len(rows) == len(list((ROOT / "notebooks").glob("*.ipynb")))
+
+
+def _first_cell(path: str) -> list[str]:
+    return json.loads((ROOT / path).read_text(encoding="utf-8"))["cells"][0]["source"]
 
 
 def test_the_messages_that_the_readme_explains_are_the_real_ones() -> None:

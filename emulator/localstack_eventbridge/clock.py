@@ -208,7 +208,8 @@ class Clock:
                     self._workers.submit(partial(self._work, state, action))
             if state.timers:
                 waits.append((state.timers[0][0] - now).total_seconds())
-        return min(waits, default=None)
+        # What is due in three centuries is more than a lock can wait for.
+        return min(waits + [threading.TIMEOUT_MAX]) if waits else None
 
 
 def _safely(action: Action) -> None:

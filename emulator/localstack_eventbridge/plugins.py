@@ -18,6 +18,7 @@ PROVIDERS = {
     "events": "faithful",
     "lambda": "process",
     "s3": "embedded",
+    "scheduler": "firing",
 }
 
 
@@ -105,6 +106,13 @@ def s3() -> Service:
     from localstack_eventbridge.embedded import s3
 
     return s3.service()
+
+
+@aws_provider(api="scheduler", name="firing")
+def scheduler() -> Service:
+    from localstack_eventbridge.scheduler import provider
+
+    return provider.provide()
 
 
 class ProcessRuntimeExecutorPlugin(RuntimeExecutorPlugin):

@@ -31,10 +31,15 @@ KINDS = {
     ("logs", "groups"): "log group",
     ("pipes", "pipes"): "pipe",
     ("s3", "buckets"): "bucket",
+    ("scheduler", "groups"): "schedule group",
+    ("scheduler", "schedules"): "schedule",
     ("sns", "topics"): "topic",
     ("sqs", "queues"): "queue",
     ("stepfunctions", "state_machines"): "state machine",
 }
+
+#: Seconds that one function may take to stop writing its log.
+PATIENCE = 2.0
 
 _forgetting: list[Callable[[str], None]] = []
 
@@ -117,6 +122,7 @@ def _count(account: str, services: list[Service]) -> Counter[str]:
                         found[kind] += len(kept)
                         if kind == "event bus":
                             found["rule"] += sum(len(bus.rules) for bus in kept.values())
+                        if kind in ("event bus", "schedule group"):
                             found[kind] -= "default" in kept
     return found
 
@@ -173,10 +179,22 @@ def _all(client: Any, operation: str, kind: str, **arguments: Any) -> list[Any]:
 
 def _end_functions(account: str, region: str) -> None:
     awslambda = _client(account, region).lambda_
+    writers = _log_writers(account, region)
     for mapping in _all(awslambda, "list_event_source_mappings", "EventSourceMappings"):
         _quietly(awslambda.delete_event_source_mapping, UUID=mapping["UUID"])
     for function in _all(awslambda, "list_functions", "Functions"):
         _quietly(awslambda.delete_function, FunctionName=function["FunctionName"])
+    # They stop in the background; what they still write would make a log group again.
+    for writer in writers:
+        writer.join(PATIENCE)
+
+
+def _log_writers(account: str, region: str) -> list[threading.Thread]:
+    provider = SERVICE_PLUGINS.get_service("lambda")._provider
+    versions = dict(provider.lambda_service.lambda_running_versions)
+    place = f":{region}:{account}:"
+    threads = [version.log_handler._thread for arn, version in versions.items() if place in arn]
+    return [thread for thread in threads if thread]
 
 
 def _end_executions(account: str, region: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from localstack import constants
+from localstack import config, constants
 from localstack.http import Request, Response, Router
 
 from localstack_eventbridge import VERSION, leases, reset, settings, trace
@@ -38,9 +38,10 @@ def get_info(request: Request) -> Answer:
         "plugin": "localstack-eventbridge",
         "version": VERSION,
         "localstack": constants.VERSION,
-        "features": ["functions", "embedded", "events", "pipes", "clock", "trace"],
+        "features": ["functions", "embedded", "events", "pipes", "scheduler", "clock", "trace"],
         "settings": settings.told(),
         "lease_port": leases.port(),
+        "in_container": config.is_in_docker,
     }
 
 

@@ -5,6 +5,7 @@ A record has a `sequence` number that grows over all accounts, a `time` on the a
 
 - "entry": an entry of PutEvents was accepted or refused.
 - "rule": a rule was tried, with the first reason why it did not match.
+- "schedule": a schedule was due.
 - "attempt": a target was called, with what came of it.
 - "dead-letter": the event went to the dead-letter queue of the target.
 - "dropped": the event was lost for the target.

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from endpoint import Endpoint
 from piping import Piping
 from routing import Clients, Routing
+from scheduling import Scheduling
 
 from helpers import emulator
+from helpers.webhook import Webhook
 
 
 @pytest.fixture
@@ -23,10 +24,15 @@ def piping(routing: Routing, endpoint: str) -> Piping:
 
 
 @pytest.fixture
-def webhook(localstack: emulator.Endpoint) -> Iterator[Endpoint]:
+def scheduling(client: Clients, account: str, endpoint: str) -> Scheduling:
+    return Scheduling(client, account, endpoint)
+
+
+@pytest.fixture
+def webhook(localstack: emulator.Endpoint) -> Iterator[Webhook]:
     """An HTTP endpoint on this computer."""
     if localstack.lease is None:
         pytest.skip("a LocalStack in a container cannot call an endpoint on this computer")
-    webhook = Endpoint()
+    webhook = Webhook()
     yield webhook
     webhook.close()

@@ -104,6 +104,10 @@ def speaks(event, context):
     sys.stderr.write("to stderr")
 
 
+def tells(event, context):
+    print("event", event)
+
+
 def floods(event, context):
     for number in range(event["lines"]):
         print(f"line {number}")

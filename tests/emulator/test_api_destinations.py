@@ -10,18 +10,18 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from endpoint import Call, Endpoint
 from plugin_http import advance, trace
 from routing import Routing
 
 from helpers.waiting import until
+from helpers.webhook import Call, Webhook
 
 
-def called(webhook: Endpoint, n: int = 1) -> list[Call]:
+def called(webhook: Webhook, n: int = 1) -> list[Call]:
     return until(lambda: len(webhook.calls) >= n and webhook.calls, what=f"{n} calls")
 
 
-def test_the_event_is_the_body_and_the_headers_are_aws(routing: Routing, webhook: Endpoint) -> None:
+def test_the_event_is_the_body_and_the_headers_are_aws(routing: Routing, webhook: Webhook) -> None:
     routing.rule(routing.destination(f"{webhook.url}/orders"))
     (event_id,) = routing.put({"total": 5})
     (sent,) = called(webhook)
@@ -35,7 +35,7 @@ def test_the_event_is_the_body_and_the_headers_are_aws(routing: Routing, webhook
     assert headers["x-key"] == "secret"
 
 
-def test_basic_authorization(routing: Routing, webhook: Endpoint) -> None:
+def test_basic_authorization(routing: Routing, webhook: Webhook) -> None:
     parameters = {"BasicAuthParameters": {"Username": "anna", "Password": "pässword"}}
     auth = {"AuthorizationType": "BASIC", "AuthParameters": parameters}
     routing.rule(routing.destination(webhook.url, auth=auth))
@@ -50,7 +50,7 @@ def parameter(key: str, value: str) -> dict[str, Any]:
 
 
 def test_parameters_of_the_connection_come_before_those_of_the_target(
-    routing: Routing, webhook: Endpoint
+    routing: Routing, webhook: Webhook
 ) -> None:
     auth = {
         "AuthorizationType": "API_KEY",
@@ -82,7 +82,7 @@ def test_parameters_of_the_connection_come_before_those_of_the_target(
 
 
 def test_an_endpoint_that_takes_more_than_5_seconds_is_called_again(
-    routing: Routing, webhook: Endpoint, endpoint: str
+    routing: Routing, webhook: Webhook, endpoint: str
 ) -> None:
     def answer(call: Call, number: int) -> int:
         if number == 1:
@@ -102,7 +102,7 @@ def test_an_endpoint_that_takes_more_than_5_seconds_is_called_again(
 
 @pytest.mark.parametrize(("after", "least"), [("20", 20), ("not a time", 0.5)])
 def test_retry_after_is_honoured_when_it_is_longer(
-    routing: Routing, webhook: Endpoint, endpoint: str, after: str, least: float
+    routing: Routing, webhook: Webhook, endpoint: str, after: str, least: float
 ) -> None:
     webhook.answer = lambda call, number: (
         (503, {"Retry-After": after}, b"") if number == 1 else (200, {}, b"")
@@ -116,7 +116,7 @@ def test_retry_after_is_honoured_when_it_is_longer(
 
 
 def test_a_negative_retry_after_ends_the_retries(
-    routing: Routing, webhook: Endpoint, endpoint: str
+    routing: Routing, webhook: Webhook, endpoint: str
 ) -> None:
     webhook.answer = lambda call, number: (503, {"Retry-After": "-1"}, b"")
     routing.rule(routing.destination(webhook.url))
@@ -125,7 +125,7 @@ def test_a_negative_retry_after_ends_the_retries(
     assert len(webhook.calls) == 1
 
 
-def test_the_invocation_rate_limit_spaces_the_calls(routing: Routing, webhook: Endpoint) -> None:
+def test_the_invocation_rate_limit_spaces_the_calls(routing: Routing, webhook: Webhook) -> None:
     routing.rule(routing.destination(webhook.url, InvocationRateLimitPerSecond=5))
     routing.put(*({"n": n} for n in range(5)))
     times = sorted(sent.at for sent in called(webhook, 5))
@@ -135,7 +135,7 @@ def test_the_invocation_rate_limit_spaces_the_calls(routing: Routing, webhook: E
 
 
 def test_what_the_rate_limit_holds_back_comes_when_the_clock_moves(
-    routing: Routing, webhook: Endpoint, endpoint: str
+    routing: Routing, webhook: Webhook, endpoint: str
 ) -> None:
     routing.rule(routing.destination(webhook.url, InvocationRateLimitPerSecond=1))
     routing.put(*({"n": n} for n in range(10)))
@@ -144,7 +144,7 @@ def test_what_the_rate_limit_holds_back_comes_when_the_clock_moves(
 
 
 def test_an_event_that_waits_too_long_for_its_turn_is_given_up(
-    routing: Routing, webhook: Endpoint, endpoint: str
+    routing: Routing, webhook: Webhook, endpoint: str
 ) -> None:
     dead = routing.queue("dead")
     target = routing.destination(webhook.url, InvocationRateLimitPerSecond=1)
@@ -172,7 +172,7 @@ def test_nothing_but_this_machine_is_called(routing: Routing, endpoint: str, url
     assert entry["retry_in"] is None
 
 
-def test_a_redirect_is_not_followed(routing: Routing, webhook: Endpoint, endpoint: str) -> None:
+def test_a_redirect_is_not_followed(routing: Routing, webhook: Webhook, endpoint: str) -> None:
     webhook.answer = lambda call, number: (302, {"Location": f"{webhook.url}/else"}, b"")
     routing.rule(routing.destination(webhook.url))
     routing.put()
@@ -180,7 +180,7 @@ def test_a_redirect_is_not_followed(routing: Routing, webhook: Endpoint, endpoin
     assert len(webhook.calls) == 1
 
 
-def oauth(webhook: Endpoint, method: str = "POST", **parameters: Any) -> dict[str, Any]:
+def oauth(webhook: Webhook, method: str = "POST", **parameters: Any) -> dict[str, Any]:
     return {
         "AuthorizationType": "OAUTH_CLIENT_CREDENTIALS",
         "AuthParameters": {
@@ -210,11 +210,11 @@ def issue(lifetime: int = 3600, refuse: int = 0) -> Any:
     return answer
 
 
-def tokens(webhook: Endpoint) -> list[Call]:
+def tokens(webhook: Webhook) -> list[Call]:
     return [sent for sent in webhook.calls if sent.path.startswith("/token")]
 
 
-def orders(webhook: Endpoint, n: int) -> list[Call]:
+def orders(webhook: Webhook, n: int) -> list[Call]:
     return until(
         lambda: (
             len(found := [sent for sent in webhook.calls if sent.path == "/orders"]) >= n and found
@@ -223,7 +223,7 @@ def orders(webhook: Endpoint, n: int) -> list[Call]:
     )
 
 
-def test_oauth_asks_for_a_token_and_keeps_it(routing: Routing, webhook: Endpoint) -> None:
+def test_oauth_asks_for_a_token_and_keeps_it(routing: Routing, webhook: Webhook) -> None:
     webhook.answer = issue()
     more = {"BodyParameters": [parameter("audience", "shop")]}
     target = routing.destination(f"{webhook.url}/orders", auth=oauth(webhook, **more))
@@ -242,7 +242,7 @@ def test_oauth_asks_for_a_token_and_keeps_it(routing: Routing, webhook: Endpoint
 
 
 def test_oauth_replaces_a_token_that_is_refused(
-    routing: Routing, webhook: Endpoint, endpoint: str
+    routing: Routing, webhook: Webhook, endpoint: str
 ) -> None:
     webhook.answer = issue(refuse=1)
     routing.rule(routing.destination(f"{webhook.url}/orders", auth=oauth(webhook)))
@@ -253,7 +253,7 @@ def test_oauth_replaces_a_token_that_is_refused(
 
 
 def test_oauth_replaces_a_token_that_is_about_to_expire(
-    routing: Routing, webhook: Endpoint, endpoint: str
+    routing: Routing, webhook: Webhook, endpoint: str
 ) -> None:
     webhook.answer = issue(lifetime=600)
     routing.rule(routing.destination(f"{webhook.url}/orders", auth=oauth(webhook)))
@@ -266,7 +266,7 @@ def test_oauth_replaces_a_token_that_is_about_to_expire(
 
 
 def test_a_connection_is_deauthorized_when_its_api_key_is_refused(
-    routing: Routing, webhook: Endpoint, endpoint: str
+    routing: Routing, webhook: Webhook, endpoint: str
 ) -> None:
     webhook.statuses(401)
     routing.rule(routing.destination(webhook.url))
@@ -279,7 +279,7 @@ def test_a_connection_is_deauthorized_when_its_api_key_is_refused(
 
 
 def test_a_connection_is_deauthorized_when_its_secret_is_gone(
-    routing: Routing, webhook: Endpoint
+    routing: Routing, webhook: Webhook
 ) -> None:
     routing.rule(routing.destination(webhook.url))
     secret = routing.events.describe_connection(Name="webhook")["SecretArn"]
@@ -295,7 +295,7 @@ def test_a_connection_is_deauthorized_when_its_secret_is_gone(
 
 
 def test_an_api_destination_needs_a_role_for_invoke_api_destination(
-    routing: Routing, webhook: Endpoint, endpoint: str
+    routing: Routing, webhook: Webhook, endpoint: str
 ) -> None:
     target = routing.destination(webhook.url)
     routing.rule({**target, "RoleArn": routing.role("other", "events:PutEvents")})

@@ -62,6 +62,13 @@ def test_an_earlier_timer_does_not_wait_for_a_later_one(clock: Clock) -> None:
     assert done.wait(2)
 
 
+def test_a_timer_in_thousands_of_years_delays_no_other(clock: Clock) -> None:
+    ran = threading.Event()
+    clock.call_at("1", datetime.max.replace(tzinfo=UTC), lambda: None)
+    clock.call_later("1", 0.05, ran.set)
+    assert ran.wait(5)
+
+
 def test_a_slow_timer_delays_no_other(clock: Clock) -> None:
     release, done = threading.Event(), threading.Event()
     clock.call_later("a", 0, partial(release.wait, 10))

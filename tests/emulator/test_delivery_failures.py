@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from endpoint import Endpoint
 from plugin_http import advance, call, trace
 from routing import Queue, Routing, allow
 
 from helpers.waiting import nothing_arrives, until
+from helpers.webhook import Webhook
 
 DAY = 86_400
 
@@ -21,7 +21,7 @@ def dead(routing: Routing) -> Queue:
     return routing.queue("dead")
 
 
-def failing(routing: Routing, webhook: Endpoint, dead: Queue | None, **policy: int) -> str:
+def failing(routing: Routing, webhook: Webhook, dead: Queue | None, **policy: int) -> str:
     """A rule whose target answers as `webhook` does; its ARN."""
     target = routing.destination(webhook.url)
     if policy:
@@ -70,7 +70,7 @@ def test_the_dead_letter_is_the_original_event_whatever_the_input_was(
 
 @pytest.mark.parametrize("status", [401, 407, 409, 429, 500, 503])
 def test_statuses_that_are_retried(
-    routing: Routing, webhook: Endpoint, endpoint: str, status: int
+    routing: Routing, webhook: Webhook, endpoint: str, status: int
 ) -> None:
     webhook.statuses(status, 200)
     failing(routing, webhook, None)
@@ -85,7 +85,7 @@ def test_statuses_that_are_retried(
 
 @pytest.mark.parametrize("status", [301, 400, 403, 404, 422])
 def test_statuses_that_are_not_retried(
-    routing: Routing, webhook: Endpoint, dead: Queue, endpoint: str, status: int
+    routing: Routing, webhook: Webhook, dead: Queue, endpoint: str, status: int
 ) -> None:
     webhook.statuses(status)
     failing(routing, webhook, dead)
@@ -99,7 +99,7 @@ def test_statuses_that_are_not_retried(
 
 
 def test_a_retry_that_succeeds_ends_the_matter(
-    routing: Routing, webhook: Endpoint, dead: Queue, endpoint: str
+    routing: Routing, webhook: Webhook, dead: Queue, endpoint: str
 ) -> None:
     webhook.statuses(503, 503, 200)
     failing(routing, webhook, dead)
@@ -112,7 +112,7 @@ def test_a_retry_that_succeeds_ends_the_matter(
     assert routing.waiting(dead) == 0
 
 
-def test_retries_come_by_themselves_in_real_time(routing: Routing, webhook: Endpoint) -> None:
+def test_retries_come_by_themselves_in_real_time(routing: Routing, webhook: Webhook) -> None:
     webhook.statuses(503, 200)
     failing(routing, webhook, None)
     routing.put()
@@ -121,7 +121,7 @@ def test_retries_come_by_themselves_in_real_time(routing: Routing, webhook: Endp
 
 
 def test_maximum_retry_attempts_ends_the_retries(
-    routing: Routing, webhook: Endpoint, dead: Queue, endpoint: str
+    routing: Routing, webhook: Webhook, dead: Queue, endpoint: str
 ) -> None:
     webhook.statuses(503)
     failing(routing, webhook, dead, MaximumRetryAttempts=3)
@@ -133,7 +133,7 @@ def test_maximum_retry_attempts_ends_the_retries(
     assert attributes["EXHAUSTED_RETRY_CONDITION"] == "MaximumRetryAttempts"
 
 
-def test_no_retries_at_all(routing: Routing, webhook: Endpoint, dead: Queue) -> None:
+def test_no_retries_at_all(routing: Routing, webhook: Webhook, dead: Queue) -> None:
     webhook.statuses(503)
     failing(routing, webhook, dead, MaximumRetryAttempts=0)
     routing.put()
@@ -143,7 +143,7 @@ def test_no_retries_at_all(routing: Routing, webhook: Endpoint, dead: Queue) -> 
 
 
 def test_maximum_event_age_ends_the_retries(
-    routing: Routing, webhook: Endpoint, dead: Queue, endpoint: str
+    routing: Routing, webhook: Webhook, dead: Queue, endpoint: str
 ) -> None:
     webhook.statuses(503)
     failing(routing, webhook, dead, MaximumEventAgeInSeconds=600)
@@ -157,7 +157,7 @@ def test_maximum_event_age_ends_the_retries(
 
 
 def test_by_default_185_retries_within_24_hours_and_longer_and_longer_waits(
-    routing: Routing, webhook: Endpoint, dead: Queue, endpoint: str
+    routing: Routing, webhook: Webhook, dead: Queue, endpoint: str
 ) -> None:
     webhook.statuses(503)
     failing(routing, webhook, dead)
@@ -176,7 +176,7 @@ def test_by_default_185_retries_within_24_hours_and_longer_and_longer_waits(
 
 
 def test_a_target_that_cannot_be_reached_is_retried(
-    routing: Routing, webhook: Endpoint, dead: Queue, endpoint: str
+    routing: Routing, webhook: Webhook, dead: Queue, endpoint: str
 ) -> None:
     webhook.close()
     failing(routing, webhook, dead, MaximumRetryAttempts=2)
@@ -227,7 +227,7 @@ def test_a_dead_letter_queue_may_allow_just_this_rule(routing: Routing) -> None:
 
 
 def test_each_target_has_its_own_retries(
-    routing: Routing, webhook: Endpoint, dead: Queue, endpoint: str
+    routing: Routing, webhook: Webhook, dead: Queue, endpoint: str
 ) -> None:
     webhook.statuses(503)
     queue = routing.queue("orders")
@@ -240,7 +240,7 @@ def test_each_target_has_its_own_retries(
     assert nothing_arrives(routing.sqs, queue.url, seconds=1)
 
 
-def test_a_reset_ends_the_retries(routing: Routing, webhook: Endpoint, endpoint: str) -> None:
+def test_a_reset_ends_the_retries(routing: Routing, webhook: Webhook, endpoint: str) -> None:
     webhook.statuses(503)
     failing(routing, webhook, None)
     routing.put()

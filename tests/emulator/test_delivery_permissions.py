@@ -233,7 +233,7 @@ def test_a_bus_whose_policy_names_the_account_takes_the_event_with_its_id(
     assert (event["id"], event["account"]) == (event_id, routing.account)
 
 
-def test_one_setting_lets_rules_call_everything(
+def test_one_setting_lets_rules_and_schedules_call_everything(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EVENTBRIDGE_ENFORCE_PERMISSIONS", "0")
@@ -247,6 +247,13 @@ def test_one_setting_lets_rules_call_everything(
         routing.rule({"Arn": queue.arn})
         routing.put()
         assert len(routing.receive(queue)) == 1
+        session.client("scheduler").create_schedule(
+            Name="s",
+            ScheduleExpression="rate(1 day)",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            Target={"Arn": queue.arn, "RoleArn": "arn:aws:iam::200000000001:role/missing"},
+        )
+        assert routing.receive(queue)[0]["source"] == "aws.scheduler"
     finally:
         emulator.stop(localstack.url)
 

@@ -12,10 +12,10 @@ from urllib.parse import parse_qs
 
 import pytest
 from botocore.exceptions import ClientError
-from endpoint import Endpoint
 from routing import Routing
 
 from helpers.waiting import until
+from helpers.webhook import Webhook
 
 KEY = {"ApiKeyAuthParameters": {"ApiKeyName": "X-Key", "ApiKeyValue": "secret"}}
 BASIC = {"BasicAuthParameters": {"Username": "shop", "Password": "secret"}}
@@ -56,7 +56,7 @@ def state_of(routing: Routing, name: str = "webhook") -> str:
     return routing.events.describe_api_destination(Name=name)["ApiDestinationState"]
 
 
-def oauth(webhook: Endpoint) -> dict[str, Any]:
+def oauth(webhook: Webhook) -> dict[str, Any]:
     return {
         "OAuthParameters": {
             "AuthorizationEndpoint": f"{webhook.url}/token",
@@ -66,7 +66,7 @@ def oauth(webhook: Endpoint) -> dict[str, Any]:
     }
 
 
-def issue(webhook: Endpoint) -> None:
+def issue(webhook: Webhook) -> None:
     """Answer with token-1, token-2, ..."""
     numbers = itertools.count(1)
     webhook.answer = lambda call, number: (
@@ -137,7 +137,7 @@ def test_values_that_are_secret_are_not_shown(routing: Routing) -> None:
     assert secret(routing)["invocation_http_parameters"] == more
 
 
-def test_oauth_is_authorized_when_a_token_has_been_had(routing: Routing, webhook: Endpoint) -> None:
+def test_oauth_is_authorized_when_a_token_has_been_had(routing: Routing, webhook: Webhook) -> None:
     issue(webhook)
     answer = create(routing, kind="OAUTH_CLIENT_CREDENTIALS", parameters=oauth(webhook))
     assert answer["ConnectionState"] == "AUTHORIZING"
@@ -154,7 +154,7 @@ def test_oauth_is_authorized_when_a_token_has_been_had(routing: Routing, webhook
 
 
 def test_oauth_is_deauthorized_when_no_token_can_be_had_and_says_why(
-    routing: Routing, webhook: Endpoint
+    routing: Routing, webhook: Webhook
 ) -> None:
     webhook.statuses(401)
     create(routing, kind="OAUTH_CLIENT_CREDENTIALS", parameters=oauth(webhook))

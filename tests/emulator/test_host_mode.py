@@ -346,6 +346,7 @@ def test_says_what_it_is(start: Start) -> None:
     assert told["localstack"] == "4.14.0"
     assert told["settings"]["lambda_retry_base_delay_seconds"] == 7
     assert told["lease_port"] is None
+    assert told["in_container"] is False
     # It was not ready before a call was answered: "available" would mean that it has not tried.
     status = clients.request(f"http://127.0.0.1:{port}", "GET", "/_localstack/health")[1]
     assert json.loads(status)["services"]["sts"] == "running"

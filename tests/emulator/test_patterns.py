@@ -653,12 +653,12 @@ def test_explain_tells_the_first_reason(
     ids=lambda text: text[:30],
 )
 def test_hostile_patterns_are_refused_quickly(text: str) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     with pytest.raises(InvalidPattern):
         compile_pattern(text)
     with pytest.raises(InvalidPattern):
         compile_pattern(text, longest=1_000_000)
-    assert time.perf_counter() - started < 1
+    assert time.thread_time() - started < 1
 
 
 def deep(levels: int) -> Any:
@@ -684,20 +684,20 @@ HOSTILE_EVENTS: dict[str, tuple[Any, Any]] = {
 def test_hostile_events_are_answered_quickly(name: str) -> None:
     item, value = HOSTILE_EVENTS[name]
     dotted = {f"a.{n}": n for n in range(20_000)}
-    started = time.perf_counter()
+    started = time.thread_time()
     for event in ({"a": value}, {"a": value} | dotted, {"a.b": value, "a": {"b": value}}):
         assert not matches({"a": [item]}, {"a": value})
         assert not matches({"a": {"b": [item], "c": [item], "d": [{"exists": False}]}}, event)
-    assert time.perf_counter() - started < 2
+    assert time.thread_time() - started < 2
 
 
 def test_elements_without_a_field_do_not_make_a_long_array_slow() -> None:
     pattern = compile_pattern('{"a": {"x": [{"exists": false}], "y": [1], "z": [1]}}')
     event = {"a": [{"y": 1} for _ in range(20_000)] + [{"x": 1}]}
-    started = time.perf_counter()
+    started = time.thread_time()
     assert not pattern.matches(event)
     assert pattern.explain(event) is not None
-    assert time.perf_counter() - started < 1
+    assert time.thread_time() - started < 1
 
 
 def test_one_event_against_300_rules_takes_under_5_ms() -> None:
@@ -724,9 +724,9 @@ def test_one_event_against_300_rules_takes_under_5_ms() -> None:
     patterns = [compile_pattern(rule(n)) for n in range(300)]
     seconds = []
     for _ in range(21):
-        started = time.perf_counter()
+        started = time.thread_time()
         matching = sum(pattern.matches(event) for pattern in patterns)
-        seconds.append(time.perf_counter() - started)
+        seconds.append(time.thread_time() - started)
     # 20 of the first kind (totals below 120), all of the second and the fifth.
     assert matching == 20 + 50 + 50
     assert statistics.median(seconds) < 0.005

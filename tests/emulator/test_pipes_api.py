@@ -11,7 +11,6 @@ from typing import Any
 import botocore.session
 import pytest
 from botocore.exceptions import ClientError
-from botocore.model import ListShape, Shape, StructureShape
 from piping import Piping
 from plugin_http import call
 from routing import Clients, Routing

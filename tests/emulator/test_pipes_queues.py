@@ -8,7 +8,6 @@ from typing import Any
 import handlers
 import pytest
 from piping import Piping
-from plugin_http import trace
 from routing import Queue, Routing
 
 from helpers import functions

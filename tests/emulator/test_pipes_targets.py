@@ -10,12 +10,12 @@ from typing import Any
 
 import handlers
 import pytest
-from endpoint import Call, Endpoint
 from piping import Piping
 from routing import Queue, Routing, allow
 
 from helpers import functions
 from helpers.waiting import nothing_arrives, until
+from helpers.webhook import Call, Webhook
 
 NEEDS_KINESIS = pytest.mark.skipif(
     "TEST_KINESIS" not in os.environ, reason="LocalStack fetches Kinesis: set TEST_KINESIS=1"
@@ -142,7 +142,7 @@ def test_a_state_machine_that_fails_fails_the_batch(
 
 
 def test_an_api_destination_enriches_one_event_at_a_time(
-    piping: Piping, routing: Routing, source: Queue, target: Queue, webhook: Endpoint
+    piping: Piping, routing: Routing, source: Queue, target: Queue, webhook: Webhook
 ) -> None:
     def answer(call: Call, number: int) -> Any:
         return 200, {"Content-Type": "application/json"}, json.dumps({"said": call.json()}).encode()
@@ -356,7 +356,7 @@ def test_a_stream_receives_each_event_with_its_key(
 
 
 def test_an_api_destination_is_called_for_each_event(
-    piping: Piping, routing: Routing, source: Queue, webhook: Endpoint
+    piping: Piping, routing: Routing, source: Queue, webhook: Webhook
 ) -> None:
     destination = routing.destination(f"{webhook.url}/orders/*")["Arn"]
     http = {"PathParameterValues": ["$.body.n"]}
@@ -371,7 +371,7 @@ def test_an_api_destination_is_called_for_each_event(
 
 
 def test_an_endpoint_that_fails_leaves_the_message(
-    piping: Piping, routing: Routing, source: Queue, webhook: Endpoint
+    piping: Piping, routing: Routing, source: Queue, webhook: Webhook
 ) -> None:
     webhook.statuses(500, 200)
     destination = routing.destination(webhook.url)["Arn"]

@@ -310,6 +310,16 @@ def test_the_policies_of_a_role_count_together() -> None:
     )
 
 
+def test_of_a_resource_that_is_not_known_some_must_be_allowed_and_not_all_denied() -> None:
+    put = {"action": "sqs:SendMessage", "resource": None}
+    one = {"Effect": "Allow", "Action": "sqs:*", "Resource": QUEUE}
+    deny = {"Effect": "Deny", "Action": "*", "Resource": QUEUE}
+    assert evaluate_identity([{"Statement": [one]}], **put).allowed
+    assert evaluate_identity([{"Statement": [one, deny]}], **put).allowed
+    assert not evaluate_identity([{"Statement": [one, deny | {"Resource": ["*"]}]}], **put).allowed
+    assert not evaluate_identity([{"Statement": [one | {"Action": "sns:*"}]}], **put).allowed
+
+
 # --- What learners read ---------------------------------------------------------------------------
 
 

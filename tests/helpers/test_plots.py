@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
+
+import pytest
+from matplotlib.colors import to_hex
 
 from helpers import plots
 
@@ -76,3 +80,55 @@ def test_shows_a_png_with_words_for_those_who_do_not_see_it(monkeypatch: Any) ->
     assert image["image/png"].startswith(b"\x89PNG")
     assert metadata["image/png"]["alt"] == picture.words
     assert words["text/plain"] == "In words: Who waits. call: 0.00 to 1.00 s."
+
+
+def test_bars_draw_and_speak_each_count() -> None:
+    picture = plots.bars({"sent": 25, "arrived": 12}, title="Lost on the way", unit="events")
+    assert bars(picture) == [(0, 25), (0, 12)]
+    assert picture.figure.axes[0].get_xlabel() == "events"
+    assert picture.words == "Lost on the way. In events: sent 25, arrived 12."
+
+
+def test_ladder_has_a_dot_for_each_attempt_and_writes_the_waits() -> None:
+    picture = plots.ladder({"a": [0, 1, 3], "b": []}, title="Waits", unit="hours")
+    assert [list(line.get_xdata()) for line in picture.figure.axes[0].lines] == [[0, 1, 3], []]
+    assert shown(picture) == ["1.0", "2.0"]
+    assert picture.words == "Waits. In hours: a: 3 times, at 0.0, 1.0, 3.0; b: never."
+
+
+def test_of_many_attempts_the_first_and_the_last_are_spoken() -> None:
+    picture = plots.ladder({"a": list(range(10))}, title="t", unit="hours")
+    assert picture.words == "t. In hours: a: 10 times, at 0.0, 1.0, 2.0, 6 more, 9.0."
+
+
+def test_grid_writes_each_value_and_shades_numbers() -> None:
+    picture = plots.grid({"r": {"a": 0, "b": 4}, "s": {"b": 2}}, title="Runs", marked={("r", "b")})
+    assert shown(picture) == ["0", "4", "", "2"]
+    none, most, missing, _ = picture.figure.axes[0].patches
+    assert none.get_facecolor() == missing.get_facecolor() == (1, 1, 1, 1)
+    assert most.get_linewidth() > none.get_linewidth()
+    assert picture.words == "Runs. r: a 0, b 4; s: b 2."
+
+
+def test_grid_gives_each_word_a_colour() -> None:
+    picture = plots.grid({"r": {"a": "yes", "b": "no", "c": "yes"}}, title="t")
+    yes, no, again = (patch.get_facecolor() for patch in picture.figure.axes[0].patches)
+    assert yes == again != no
+
+
+def test_calendar_has_a_cell_for_each_day_and_the_first_time_of_it() -> None:
+    moments = [datetime(2026, 11, day, hour, tzinfo=UTC) for day in (3, 4, 17) for hour in (9, 12)]
+    picture = plots.calendar(moments, title="When")
+    assert len(picture.figure.axes[0].patches) == 21
+    assert shown(picture).count("09:00 +1") == 3
+    assert "17. Nov" in shown(picture)
+    assert picture.words.startswith("When. Tue 03 Nov 09:00, Tue 03 Nov 12:00")
+
+
+@pytest.mark.parametrize("nothing", ["", "–"])
+def test_grid_gives_a_word_the_same_colour_wherever_nothing_stands(nothing: str) -> None:
+    """Readers compare one picture with the next."""
+    for row in ({"a": nothing, "b": "match"}, {"b": "match", "a": nothing}):
+        picture = plots.grid({"r": row}, title="t")
+        colours = [to_hex(patch.get_facecolor()) for patch in picture.figure.axes[0].patches]
+        assert dict(zip(row, colours, strict=True))["b"] == "#56b4e9"

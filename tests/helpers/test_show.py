@@ -20,3 +20,20 @@ def test_a_table_has_no_row_numbers() -> None:
     frame = show.table([("id", "EventBridge")], columns=["field", "written by"])
     assert frame.index.name == "field"
     assert frame.loc["id", "written by"] == "EventBridge"
+
+
+def test_beside_puts_values_and_texts_in_columns() -> None:
+    assert str(show.beside(queue={"a": 1}, function="hello")) == (
+        'queue      function\n--------   --------\n{          hello\n  "a": 1\n}'
+    )
+
+
+def test_beside_cuts_long_lines_and_leaves_short_columns_alone() -> None:
+    lines = str(show.beside(short={"a": 1}, long="x" * 500)).splitlines()
+    assert max(map(len, lines)) == show.WIDEST
+    assert lines[2].endswith("x…")
+    assert lines[3] == '  "a": 1'
+
+
+def test_tables_show_long_reasons_whole() -> None:
+    assert "z" * 80 in repr(show.table([("why", "z" * 80)], columns=["what", "reason"]))

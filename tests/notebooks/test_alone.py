@@ -1,11 +1,15 @@
-"""Every notebook stands alone: twice in a row, beside a copy of itself, nothing left behind."""
+"""Every notebook stands alone: twice in a row, beside a copy of itself, nothing left behind.
+
+The first of its runs answers the exercises: the solutions pass, stubs and wrong answers do not.
+"""
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +17,16 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from helpers import emulator, lab
+from tests.notebooks.answers import answered, exercises, verdicts, wrong_answers
+
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 
 
-def run(path: Path, account: str | None) -> list[Any]:
+def run(notebook: Any, path: Path, account: str) -> list[Any]:
     """Run the notebook in a kernel of its own; its cells. An error in a cell is raised here."""
-    notebook = nbformat.read(path, as_version=4)
-    environment = {**os.environ}
-    environment.pop("LAB_ACCOUNT", None)
-    if account:
-        environment["LAB_ACCOUNT"] = account
     client = NotebookClient(notebook, timeout=90, resources={"metadata": {"path": path.parent}})
-    client.execute(env=environment)
+    client.execute(env={**os.environ, "LAB_ACCOUNT": account})
     return notebook.cells
 
 
@@ -47,19 +49,42 @@ def left_behind(client: Callable[..., Any]) -> list[str]:
     ]
 
 
+@pytest.fixture
+def second_account(localstack: emulator.Endpoint) -> Iterator[str]:
+    account = str(random.randrange(2 * 10**11, 10**12))
+    yield account
+    lab.reset(localstack, account)
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_runs_twice_in_a_row_and_leaves_nothing(
-    path: Path, account: str, client: Callable[..., Any]
+def test_each_exercise_has_wrong_answers(path: Path) -> None:
+    found = exercises(path).values()
+    assert {exercise.check for exercise in found} == set(wrong_answers(path))
+    assert all(len(exercise.wrong) >= 2 for exercise in found)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_answered_again_and_beside_a_copy(
+    path: Path, account: str, second_account: str, client: Callable[..., Any]
 ) -> None:
-    for _ in range(2):
-        run(path, account)
-        assert left_behind(client) == []
+    cells = run(answered(path), path, account)
+    check_verdicts(path, verdicts(cells))
+    assert left_behind(client) == []
 
-
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_runs_beside_a_copy_of_itself(path: Path) -> None:
+    plain = [nbformat.read(path, as_version=4) for _ in range(2)]
     with ThreadPoolExecutor(2) as pool:
-        copies = list(pool.map(lambda _: run(path, None), range(2)))
+        copies = list(pool.map(run, plain, [path, path], [account, second_account]))
     assert len(copies) == 2
-    first_lines = [json.dumps(cells) for cells in copies]
-    assert any("copy 2" in text for text in first_lines)
+    assert left_behind(client) == []
+    assert left_behind(partial(client, account=second_account)) == []
+
+
+def check_verdicts(path: Path, told: list[str]) -> None:
+    for exercise in exercises(path).values():
+        stub, *wrong, solution = (told.pop(0) for _ in range(len(exercise.wrong) + 2))
+        assert stub.startswith("False · Not answered yet"), stub
+        for (answer, reason), words in zip(exercise.wrong, wrong, strict=True):
+            assert words.startswith("False ✘"), f"{answer}: {words}"
+            assert reason in words, f"{answer}: {words}"
+        assert solution.startswith("True ✔"), solution
+    assert not told

@@ -6,7 +6,6 @@ Dead letters: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-d
 
 from __future__ import annotations
 
-import json
 import logging
 import random
 import threading
@@ -133,7 +132,8 @@ def _next(lane: Lane) -> Delivery | None:
 
 
 def _try(delivery: Delivery) -> None:
-    job, started = delivery.job, clock.now(delivery.job.account)
+    job = delivery.job = delivery.job.attempt(delivery.retries + 1)
+    started = clock.now(job.account)
     error: DeliveryError | None = None
     try:
         permissions.check(job)
@@ -236,43 +236,30 @@ def _give_up(delivery: Delivery, error: DeliveryError, condition: str | None) ->
 
 def _bury(delivery: Delivery, error: DeliveryError, condition: str | None, queue: str) -> str:
     """Send the event to the queue; the reason if that was in vain, or nothing."""
-    body = json.dumps(delivery.job.event, separators=(",", ":"), ensure_ascii=False)
+    job = delivery.job
     try:
-        permissions.check_queue(delivery.job, queue)
-        attributes = _attributes(delivery, error, condition)
-        senders.send_message(queue, body, MessageAttributes=attributes)
+        permissions.check_queue(job, queue)
+        attributes = {
+            name: {"DataType": "String", "StringValue": value}
+            for name, value in job.dead_letter_attributes(
+                error, condition, delivery.retries
+            ).items()
+            if value
+        }
+        senders.send_message(queue, job.dead_letter(), MessageAttributes=attributes)
     except (DeliveryError, ClientError, BotoCoreError, ValueError) as failure:
-        _count(delivery.job, "InvocationsFailedToBeSentToDlq")
+        _count(job, "InvocationsFailedToBeSentToDlq")
         reason = failure.reason if isinstance(failure, DeliveryError) else str(failure)
         return f"the dead-letter queue {queue} did not take it: {reason}"
-    _count(delivery.job, "InvocationsSentToDlq")
+    _count(job, "InvocationsSentToDlq")
     return ""
-
-
-def _attributes(
-    delivery: Delivery, error: DeliveryError, condition: str | None
-) -> dict[str, dict[str, str]]:
-    """Six message attributes, all of them text; five if no limit of the retry policy was met."""
-    attributes = {
-        "RULE_ARN": delivery.job.rule_arn,
-        "TARGET_ARN": delivery.job.arn,
-        "ERROR_CODE": error.code,
-        "ERROR_MESSAGE": error.message,
-        "EXHAUSTED_RETRY_CONDITION": condition,
-        "RETRY_ATTEMPTS": str(delivery.retries),
-    }
-    return {
-        name: {"DataType": "String", "StringValue": value}
-        for name, value in attributes.items()
-        if value
-    }
 
 
 def _log(delivery: Delivery, error: DeliveryError, condition: str | None, end: str) -> None:
     job = delivery.job
     LOG.warning(
-        "EventBridge: rule %s could not deliver event %s to %s: %s, %s (%s retries%s); %s",
-        job.rule_name,
+        "EventBridge: %s could not deliver event %s to %s: %s, %s (%s retries%s); %s",
+        job.origin,
         job.event_id,
         job.arn,
         error.code,
@@ -289,9 +276,7 @@ def _record(delivery: Delivery, kind: str, **fields: Any) -> None:
         job.account,
         kind,
         job.event_id,
-        bus=job.bus_name,
-        rule=job.rule_name,
-        target=job.target.get("Id"),
+        **job.labels,
         arn=job.arn,
         attempt=delivery.retries + 1,
         **fields,
@@ -299,7 +284,8 @@ def _record(delivery: Delivery, kind: str, **fields: Any) -> None:
 
 
 def _count(job: Job, *names: str) -> None:
-    for name in names:
+    """In the metrics of the rule; what is not a rule has none of these."""
+    for name in names if job.rule_name else ():
         metrics.count(job.account, job.region, name, job.rule_name, job.bus_name)
 
 

@@ -74,7 +74,8 @@ def _from_answer(error: ClientError, service: str) -> DeliveryError:
     message = (
         f"{told.get('Message', '')} (Service: {service}; Status Code: {status}; Error Code: {name})"
     )
-    return DeliveryError(code, message.strip(), retryable=code in RETRIED)
+    own = name, told.get("Message", "")
+    return DeliveryError(code, message.strip(), retryable=code in RETRIED, told=own)
 
 
 def _code(name: str, status: int) -> str:

@@ -41,6 +41,8 @@ Dimensions = tuple[tuple[str, str], ...]
 
 _counts: dict[tuple[str, str], Counter[tuple[str, Dimensions]]] = {}
 _lock = threading.Lock()
+# Held while counts are on their way, or a reset could overtake them.
+_sending = threading.Lock()
 
 
 def count(
@@ -63,8 +65,8 @@ def count(
 
 
 def reset(account: str) -> None:
-    """Forget what was counted and not yet sent."""
-    with _lock:
+    """Forget what was counted and not yet sent; what is on its way arrives before this returns."""
+    with _sending, _lock:
         for place in [place for place in _counts if place[0] == account]:
             del _counts[place]
 
@@ -79,8 +81,13 @@ def _dimensions(kind: str | None, rule_name: str | None, bus_name: str | None) -
 
 
 def _send(place: tuple[str, str]) -> None:
-    with _lock:
-        counts = _counts.pop(place, Counter())
+    with _sending:
+        with _lock:
+            counts = _counts.pop(place, Counter())
+        _put(place, counts)
+
+
+def _put(place: tuple[str, str], counts: Counter[tuple[str, Dimensions]]) -> None:
     account, region = place
     cloudwatch = connect_to(aws_access_key_id=account, region_name=region).cloudwatch
     now = datetime.now(UTC)

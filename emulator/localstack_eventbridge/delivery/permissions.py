@@ -25,7 +25,7 @@ from moto.iam.models import Role, iam_backends
 from moto.logs.models import logs_backends
 
 from localstack_eventbridge import settings
-from localstack_eventbridge.delivery.job import DeliveryError, Job, place_of
+from localstack_eventbridge.delivery.job import RULES, DeliveryError, Job, place_of
 from localstack_eventbridge.delivery.policies import evaluate, evaluate_identity
 
 Policy = Mapping[str, Any] | str | None
@@ -49,10 +49,14 @@ def check(job: Job) -> None:
     """
     if not settings.ENFORCE_PERMISSIONS:
         return
-    guard, role = GUARDS[job.service], job.target.get("RoleArn")
+    role = job.target.get("RoleArn")
+    if job.actions:
+        _check_role(job, role, job.actions, job.resource)
+        return
+    guard = GUARDS[job.service]
     by_role = bool(role) and job.service != "logs"
     if by_role:
-        _check_role(job, role, guard.actions)
+        _check_role(job, role, guard.actions, job.resource)
     elif guard.policy is None:
         raise _refusal(job, guard.actions[0], "the target has no RoleArn")
     if not by_role or (job.service == "events" and place_of(job.arn)[1] != job.account):
@@ -71,10 +75,33 @@ def check_role(job: Job, actions: Iterable[str], resource: str | None = None) ->
 def check_queue(job: Job, queue_arn: str) -> None:
     """Raise DeliveryError unless dead letters of the job may be sent to this queue.
 
+    For a rule the policy of the queue counts, for all else the role.
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html#eb-dlq-perms
+    https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html
     """
-    if settings.ENFORCE_PERMISSIONS:
+    if not settings.ENFORCE_PERMISSIONS:
+        return
+    if job.source_service == RULES:
         _check_policy(job, "sqs", "sqs:SendMessage", _queue_policy(queue_arn), queue_arn)
+    else:
+        _check_role(job, job.target["RoleArn"], ("sqs:SendMessage",), queue_arn)
+
+
+def assume(role_arn: str, service: str, context: Mapping[str, str]) -> Role:
+    """The role. Raises DeliveryError unless it exists and lets the service assume it."""
+    role = _find_role(role_arn)
+    if role is None:
+        raise _not_assumed(role_arn, "there is no such role")
+    trust = evaluate(
+        role.assume_role_policy_document,
+        action="sts:AssumeRole",
+        resource=role_arn,
+        service=service,
+        context=context,
+    )
+    if not trust.allowed:
+        raise _not_assumed(role_arn, trust.reason)
+    return role
 
 
 def _check_resource(job: Job, guard: Guard) -> None:
@@ -105,18 +132,7 @@ def _check_policy(job: Job, service: str, action: str, policy: Policy, resource:
 def _check_role(
     job: Job, role_arn: str, actions: Iterable[str], resource: str | None = None
 ) -> None:
-    role = _find_role(role_arn)
-    if role is None:
-        raise _not_assumed(role_arn, "there is no such role")
-    trust = evaluate(
-        role.assume_role_policy_document,
-        action="sts:AssumeRole",
-        resource=role_arn,
-        service=job.source_service,
-        context=_context(job),
-    )
-    if not trust.allowed:
-        raise _not_assumed(role_arn, trust.reason)
+    role = assume(role_arn, job.source_service, _context(job))
     policies = [*role.policies.values(), *(p.document for p in role.managed_policies.values())]
     for action in actions:
         decision = evaluate_identity(
@@ -136,7 +152,7 @@ def _find_role(arn: str) -> Role | None:
 
 def _context(job: Job) -> dict[str, str]:
     """The condition keys of a call that a rule makes."""
-    context = {"aws:SourceAccount": job.account, "aws:SourceArn": job.rule_arn or ""}
+    context = {"aws:SourceAccount": job.account, "aws:SourceArn": job.source_arn}
     for key, field in (("events:source", "source"), ("events:detail-type", "detail-type")):
         context[key] = str(job.event.get(field, ""))
     return context

@@ -48,7 +48,7 @@ class Decision(NamedTuple):
 
 class _Request(NamedTuple):
     action: str
-    resource: str
+    resource: str | None
     context: Mapping[str, str]
     """Condition keys, in lower case: they have no case."""
     services: frozenset[str] = frozenset()
@@ -100,10 +100,13 @@ def evaluate_identity(
     policies: Iterable[Policy],
     *,
     action: str,
-    resource: str,
+    resource: str | None,
     context: Mapping[str, str] = _NO_CONTEXT,
 ) -> Decision:
-    """Whether the policies of a role, together, allow `action` on `resource`."""
+    """Whether the policies of a role, together, allow `action` on `resource`.
+
+    If the resource is not known, None, an action is allowed that they allow on any.
+    """
     keys = {key.lower(): value for key, value in context.items()}
     return _decide(policies, _Request(action, resource, keys, is_identity=True))
 
@@ -225,8 +228,13 @@ def _action(statement: Statement, request: _Request) -> str | None:
 
 
 def _resource(statement: Statement, request: _Request) -> str | None:
+    resource = request.resource
+    if resource is None:
+        is_for_all = "*" in _list(statement.get("Resource"))
+        return None if statement["Effect"] == "Allow" or is_for_all else "is about some resources"
+
     def is_meant(pattern: Any) -> bool:
-        return _like(_constant(str(pattern)), request.resource)
+        return _like(_constant(str(pattern)), resource)
 
     if "NotResource" not in statement and "Resource" not in statement:
         return None

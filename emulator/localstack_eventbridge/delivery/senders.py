@@ -76,6 +76,12 @@ def queue_url(arn: str) -> str:
     return f"{config.internal_service_url()}/{account}/{name}"
 
 
+def prepare(arn: str) -> None:
+    """Make the client that calls such a target; it is kept."""
+    service = service_of(arn)
+    client_for(arn, "stepfunctions" if service == "states" else service)
+
+
 def client_for(arn: str, service: str) -> Any:
     """A client of the service in account and region of the ARN."""
     region, account, _ = place_of(arn)
@@ -116,9 +122,15 @@ def _to_state_machine(job: Job) -> None:
 
 
 def _to_stream(job: Job) -> None:
-    """https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_KinesisParameters.html"""
-    path = job.target.get("KinesisParameters", {}).get("PartitionKeyPath", "$.id")
-    key = _at(job.event, path)
+    """Rules tell a path to the partition key, schedules the key.
+
+    https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_KinesisParameters.html
+    https://docs.aws.amazon.com/scheduler/latest/APIReference/API_KinesisParameters.html
+    """
+    parameters = job.target.get("KinesisParameters", {})
+    key = parameters.get("PartitionKey")
+    if key is None:
+        key = _at(job.event, parameters.get("PartitionKeyPath", "$.id"))
     client_for(job.arn, "kinesis").put_record(
         StreamName=place_of(job.arn)[2].removeprefix("stream/"),
         Data=job.payload.encode(),
@@ -138,6 +150,9 @@ def _to_bus(job: Job) -> None:
 
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-bus-to-bus.html
     """
+    if "EventBridgeParameters" in job.target:
+        _put_event(job)
+        return
     if job.forwarded:
         raise DeliveryError(
             "THIRD_ACCOUNT_HOP_DETECTED",
@@ -149,6 +164,19 @@ def _to_bus(job: Job) -> None:
     if place_of(job.arn)[0] != job.region:
         event["id"] = str(uuid.uuid4())
     _receivers[0](job.arn, event)
+
+
+def _put_event(job: Job) -> None:
+    """https://docs.aws.amazon.com/scheduler/latest/APIReference/API_EventBridgeParameters.html"""
+    entry = {
+        **job.target["EventBridgeParameters"],
+        "Detail": job.payload,
+        "EventBusName": job.arn,
+    }
+    client = connect_to(aws_access_key_id=job.account, region_name=job.region).events
+    (told,) = client.put_events(Entries=[entry])["Entries"]
+    if "ErrorCode" in told:
+        raise DeliveryError(told["ErrorCode"], told["ErrorMessage"])
 
 
 def log_group(arn: str) -> str:
@@ -164,6 +192,7 @@ def _at(event: Mapping[str, Any], path: str) -> Any:
     return value
 
 
+#: By the service of the job; what else a job may call adds itself.
 SENDERS: dict[str, Callable[[Job], None]] = {
     "events": _to_bus,
     "firehose": _to_delivery_stream,

@@ -45,27 +45,23 @@ def validate(context: RequestContext) -> None:
     shape = context.operation.input_shape if context.operation else None
     if not isinstance(shape, StructureShape):
         return
-    errors = list(_errors(shape, _given(context, shape), ""))
-    if errors:
-        number = f"{len(errors)} validation error{'s' if len(errors) > 1 else ''} detected"
-        raise ValidationException(f"{number}: {'; '.join(errors)}")
-
-
-def _given(context: RequestContext, shape: StructureShape) -> Any:
-    """The request as it was sent, with what its URL says."""
-    # A request whose body says nothing need not say that it is JSON.
-    is_json = "json" in context.request.mimetype or not context.request.data
     # The parser has already turned a text into a list of its characters.
-    body = context.request.get_json(force=True) if context.request.data and is_json else {}
-    in_url = {
-        name for name, member in shape.members.items() if member.serialization.get("location")
-    }
-    if not is_json or (in_url and not isinstance(body, dict)):
-        return context.service_request
-    if not in_url:
-        return body
-    told = {name: context.service_request[name] for name in in_url & {*context.service_request}}
-    return {name: value for name, value in body.items() if name not in in_url} | told
+    is_json = "json" in context.request.mimetype
+    given = context.request.get_json(force=True) if is_json and context.request.data else {}
+    if message := broken_rules(shape, given if is_json else context.service_request):
+        raise ValidationException(message)
+
+
+def broken_rules(shape: Shape, given: Any) -> str:
+    """What AWS says of a request that does not fit the model; nothing if it does.
+
+    Raises SerializationException for a wrong type.
+    """
+    errors = list(_errors(shape, given, ""))
+    if not errors:
+        return ""
+    number = f"{len(errors)} validation error{'s' if len(errors) > 1 else ''} detected"
+    return f"{number}: {'; '.join(errors)}"
 
 
 def refuse_unreadable(chain: HandlerChain, context: RequestContext, response: Response) -> None:
@@ -78,9 +74,15 @@ def refuse_unreadable(chain: HandlerChain, context: RequestContext, response: Re
         return
     target = context.request.headers.get("X-Amz-Target", "")
     if target.rpartition(".")[2] in service.operation_names:
-        error = _unreadable("The request is not JSON of the form that the operation takes.")
+        error = unreadable()
     else:
         error = CommonServiceException("UnknownOperationException", "There is no such operation.")
+    answer_with(error, context, response)
+
+
+def answer_with(error: CommonServiceException, context: RequestContext, response: Response) -> None:
+    """Make the response that error, for a request of which no operation is known."""
+    service = context.service
     # The serializer needs an operation, and any will do.
     operation = service.operation_model(service.operation_names[0])
     serializer = create_serializer(service, context.protocol)
@@ -90,14 +92,17 @@ def refuse_unreadable(chain: HandlerChain, context: RequestContext, response: Re
     response.update_from(answer)
 
 
-def _unreadable(message: str) -> CommonServiceException:
+def unreadable(
+    message: str = "The request is not JSON of the form that the operation takes.",
+) -> CommonServiceException:
+    """The error for a request that is not of the right types."""
     return CommonServiceException("SerializationException", message)
 
 
 def _errors(shape: Shape, value: Any, path: str) -> Iterator[str]:
     if not _has_type(value, shape.type_name):
         kind = type(value).__name__
-        raise _unreadable(f"{path or 'The request'} must be a {shape.type_name}, not a {kind}.")
+        raise unreadable(f"{path or 'The request'} must be a {shape.type_name}, not a {kind}.")
     for rule in _broken(shape, value):
         yield f"{_told(shape, value)} at '{path}' failed to satisfy constraint: {rule}"
     for inner_shape, inner, inner_path in _members(shape, value, path):

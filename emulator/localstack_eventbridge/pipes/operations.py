@@ -21,9 +21,9 @@ from localstack.aws.api.pipes import (
     ValidationException,
 )
 
+from localstack_eventbridge import rest
 from localstack_eventbridge.clock import clock
 from localstack_eventbridge.delivery.job import service_of
-from localstack_eventbridge.events import validation
 from localstack_eventbridge.events.operations import page, present
 from localstack_eventbridge.pipes import checks, lifecycle
 from localstack_eventbridge.pipes.plan import SOURCES, Plan
@@ -61,7 +61,7 @@ def table() -> dict[str, ServiceRequestHandler]:
 
 
 def _call(operation: Operation, context: RequestContext, request: Request) -> Response | None:
-    validation.validate(context)
+    rest.validate(context)
     with _locks[context.account_id]:
         return operation(context, request)
 

@@ -1,4 +1,4 @@
-"""An HTTP endpoint for API destinations to call, with answers as the test wants them."""
+"""An HTTP endpoint for API destinations to call, with answers as the experiment wants them."""
 
 from __future__ import annotations
 
@@ -29,19 +29,26 @@ class Call:
 Answer = tuple[int, dict[str, str], bytes]
 
 
-class Endpoint:
-    """A server on a free port of this machine; `answer` says what to a call of some number."""
+class Webhook:
+    """A server on a free port of this machine, until the process ends.
 
-    def __init__(self) -> None:
+    `url` is its address, `calls` what it has been asked so far, and `answer` tells what to answer
+    to a call and its number (from 1): a status, or status, headers and body. It may take its time.
+    `name` is what the caller knows this machine by.
+    """
+
+    def __init__(self, name: str = "127.0.0.1") -> None:
         self.calls: list[Call] = []
         self.answer: Callable[[Call, int], Answer | int] = lambda call, number: 200
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._server = ThreadingHTTPServer((name, 0), self._handler())
+        self._server.daemon_threads = True
+        self.url = f"http://{name}:{self._server.server_port}"
         # Its argument is how often it looks whether it is to end, in seconds.
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     def close(self) -> None:
+        """Stop answering."""
         self._server.shutdown()
         self._server.server_close()
 
@@ -55,13 +62,13 @@ class Endpoint:
             return len(self.calls)
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
-        endpoint = self
+        webhook = self
 
         class Handler(BaseHTTPRequestHandler):
             def handle_any(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 call = Call(self.command, self.path, dict(self.headers), body, time.monotonic())
-                answer = endpoint.answer(call, endpoint._take(call))
+                answer = webhook.answer(call, webhook._take(call))
                 status, headers, text = (answer, {}, b"") if isinstance(answer, int) else answer
                 self.send_response(status)
                 for name, value in {"Content-Length": str(len(text)), **headers}.items():

@@ -1,0 +1,67 @@
+"""The exercises of 05-event-buses."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from helpers.errors import TimedOut
+from helpers.exercises import Verdict, exercise, listed, right, wrong
+from helpers.waiting import until
+
+if TYPE_CHECKING:
+    from helpers.lab import Lab
+
+
+@exercise("put a statement in the cell above.")
+def lets_in_one_source(answer: Any, lab: Lab, neighbour: Lab) -> Verdict:
+    """Sets the statement as the policy of the bus, and tries to put events from both accounts."""
+    if not isinstance(answer, dict):
+        return wrong("Answer with one statement: a dictionary.")
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [answer]})
+    lab.client("events").put_permission(EventBusName="SwnEventBus", Policy=policy)
+    if not _accepted(lab, lab, "com.swn.basket.checkoutbasket"):
+        return wrong("Our own account cannot publish any more.")
+    if not _accepted(neighbour, lab, "com.neighbour.shop"):
+        return wrong("The neighbour cannot publish events of its source com.neighbour.shop.")
+    if _accepted(neighbour, lab, "com.swn.basket.checkoutbasket"):
+        return wrong("The neighbour can still publish in the name of our basket.")
+    if _accepted(neighbour, lab, "com.neighbour.shop.test"):
+        return wrong("The neighbour can publish other sources that begin alike.")
+    return right("The neighbour gets in, with events of its own source alone.")
+
+
+def _accepted(sender: Lab, receiver: Lab, source: str) -> bool:
+    entry = {
+        "Source": source,
+        "DetailType": "Check",
+        "Detail": "{}",
+        "EventBusName": receiver.arn("events", "event-bus/SwnEventBus"),
+    }
+    return "EventId" in sender.client("events").put_events(Entries=[entry])["Entries"][0]
+
+
+@exercise("put a dictionary in the cell above.")
+def replays_orders_only(
+    answer: Any, lab: Lab, replay: Callable[..., None], counts: Callable[[], dict[str, int]]
+) -> Verdict:
+    """Empties the table, replays with the answer, and looks what has happened."""
+    if not isinstance(answer, dict):
+        return wrong("Answer with a dictionary of arguments for Destination.")
+    if unknown := set(answer) - {"FilterArns"}:
+        return wrong(f"{listed(map(str, unknown))}: a destination has no such argument to choose.")
+    dynamodb = lab.client("dynamodb")
+    for item in dynamodb.scan(TableName="orders")["Items"]:
+        dynamodb.delete_item(TableName="orders", Key={"orderId": item["orderId"]})
+    before = counts()
+    replay(f"check-{uuid.uuid4().hex[:8]}", **answer)
+    try:
+        until(lambda: counts()["orders in the table"] >= 5, timeout=5, what="five orders")
+    except TimedOut:
+        return wrong("The orders did not come back. Which rule writes them into the table?")
+    # What the replay sends to queues, it sends before it completes.
+    if (more := counts()["labels printed"] - before["labels printed"]) > 0:
+        return wrong(f"The orders are back, and {more} more labels were printed.")
+    return right("The orders are back, and the printer stayed silent.")
