@@ -114,7 +114,7 @@ class Execution:
         self._log.step("EnrichmentInvocationSucceeded", awsResponse=answer)
         enriched = [] if answer in NOTHING else answer if isinstance(answer, list) else [answer]
         self._log.step("EnrichmentStageSucceeded", payload=enriched)
-        tell(self._plan, self._events, "enriched", self._log.id, events=len(enriched))
+        tell(self._plan, self._events, "enriched", self._log.id, answered=len(enriched))
         if not enriched:
             self._log.step("TargetStageSkipped")
             reason = "the enrichment has answered with nothing"
