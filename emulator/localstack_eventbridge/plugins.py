@@ -86,6 +86,14 @@ def events() -> Service:
     return provider.provide()
 
 
+# Nobody else serves it: it needs no name of its own to be chosen by.
+@aws_provider(api="pipes", name="default")
+def pipes() -> Service:
+    from localstack_eventbridge.pipes import provider
+
+    return provider.provide()
+
+
 @aws_provider(api="dynamodb", name="embedded")
 def dynamodb() -> Service:
     from localstack_eventbridge.embedded import dynamodb

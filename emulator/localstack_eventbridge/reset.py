@@ -29,6 +29,7 @@ KINDS = {
     ("lambda", "event_source_mappings"): "event source mapping",
     ("lambda", "functions"): "function",
     ("logs", "groups"): "log group",
+    ("pipes", "pipes"): "pipe",
     ("s3", "buckets"): "bucket",
     ("scheduler", "groups"): "schedule group",
     ("scheduler", "schedules"): "schedule",

@@ -38,7 +38,7 @@ def get_info(request: Request) -> Answer:
         "plugin": "localstack-eventbridge",
         "version": VERSION,
         "localstack": constants.VERSION,
-        "features": ["functions", "embedded", "events", "scheduler", "clock", "trace"],
+        "features": ["functions", "embedded", "events", "pipes", "scheduler", "clock", "trace"],
         "settings": settings.told(),
         "lease_port": leases.port(),
         "in_container": config.is_in_docker,

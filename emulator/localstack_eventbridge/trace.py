@@ -9,6 +9,9 @@ A record has a `sequence` number that grows over all accounts, a `time` on the a
 - "attempt": a target was called, with what came of it.
 - "dead-letter": the event went to the dead-letter queue of the target.
 - "dropped": the event was lost for the target.
+- "pipe": a pipe had the message or record with this id. `stage` says what became of it: received,
+  filtered (out), enriched, skipped (the enrichment answered with nothing), delivered, failed, and
+  of what a stream gives up, dead-letter or dropped; `execution` is that of the pipe's log.
 """
 
 from __future__ import annotations

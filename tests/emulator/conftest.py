@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from piping import Piping
 from routing import Clients, Routing
 from scheduling import Scheduling
 
@@ -15,6 +16,11 @@ from helpers.webhook import Webhook
 @pytest.fixture
 def routing(client: Clients, account: str) -> Routing:
     return Routing(client, account)
+
+
+@pytest.fixture
+def piping(routing: Routing, endpoint: str) -> Piping:
+    return Piping(routing, endpoint)
 
 
 @pytest.fixture

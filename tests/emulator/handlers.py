@@ -138,3 +138,32 @@ def fails_first(event, context):
 
 def batch(event, context):
     print("bodies", [record["body"] for record in event["Records"]])
+
+
+def tells_batch(event, context):
+    import json
+
+    print(json.dumps(event))
+
+
+def fails_bad_ones(event, context):
+    bad = [{"itemIdentifier": record["messageId"]} for record in event if record["body"] == "bad"]
+    return {"batchItemFailures": bad}
+
+
+def doubles(event, context):
+    import json
+
+    return [{"n": 2 * json.loads(record["body"])["n"]} for record in event]
+
+
+def answers(event, context):
+    """What the first body says."""
+    import json
+
+    return json.loads(event[0]["body"])
+
+
+def slow_echo(event, context):
+    time.sleep(1)
+    return event

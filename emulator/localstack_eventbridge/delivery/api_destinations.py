@@ -47,8 +47,8 @@ _next: dict[tuple[str, str], datetime] = {}
 _lock = threading.Lock()
 
 
-def invoke(job: Job, *, has_turn: bool) -> None:
-    """Call the endpoint, if it is the job's turn.
+def invoke(job: Job, *, has_turn: bool) -> http.Answer:
+    """Call the endpoint, if it is the job's turn; its answer.
 
     Raises DeliveryError unless the status is 2xx, and NotYet when the destination would be called
     more often than its InvocationRateLimitPerSecond; the job then has a place in the line.
@@ -66,6 +66,7 @@ def invoke(job: Job, *, has_turn: bool) -> None:
         authorization.refused(connection)
     if not 200 <= answer.status < 300:
         raise _error(answer)
+    return answer
 
 
 def reset(account: str) -> None:

@@ -20,7 +20,7 @@ from localstack_eventbridge.delivery.job import DeliveryError
 TIMEOUT = 5.0
 
 #: So much of an answer's body is read.
-MOST = 64 * 1024
+MOST = 1024 * 1024
 
 #: Names of containers of the same network, as docker compose gives them.
 _CONTAINER = re.compile(r"[a-z][a-z0-9_-]*|host\.docker\.internal", re.IGNORECASE)

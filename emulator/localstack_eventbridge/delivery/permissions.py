@@ -63,6 +63,15 @@ def check(job: Job) -> None:
         _check_resource(job, guard)
 
 
+def check_role(job: Job, actions: Iterable[str], resource: str | None = None) -> None:
+    """Raise DeliveryError unless the role of the job allows the actions.
+
+    On the target, unless `resource` is something else.
+    """
+    if settings.ENFORCE_PERMISSIONS:
+        _check_role(job, job.target["RoleArn"], actions, resource)
+
+
 def check_queue(job: Job, queue_arn: str) -> None:
     """Raise DeliveryError unless dead letters of the job may be sent to this queue.
 
@@ -120,12 +129,14 @@ def _check_policy(job: Job, service: str, action: str, policy: Policy, resource:
         raise refuse(job, action, decision.reason)
 
 
-def _check_role(job: Job, role_arn: str, actions: Iterable[str], resource: str | None) -> None:
+def _check_role(
+    job: Job, role_arn: str, actions: Iterable[str], resource: str | None = None
+) -> None:
     role = assume(role_arn, job.source_service, _context(job))
     policies = [*role.policies.values(), *(p.document for p in role.managed_policies.values())]
     for action in actions:
         decision = evaluate_identity(
-            policies, action=action, resource=resource, context=_context(job)
+            policies, action=action, resource=resource or job.arn, context=_context(job)
         )
         if not decision.allowed:
             raise _refusal(job, action, f"role {role.name}: {decision.reason}")

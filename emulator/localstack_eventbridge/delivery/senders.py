@@ -67,25 +67,30 @@ def send_message(arn: str, body: str, **options: Any) -> None:
 
     Raises botocore's ClientError.
     """
+    client_for(arn, "sqs").send_message(QueueUrl=queue_url(arn), MessageBody=body, **options)
+
+
+def queue_url(arn: str) -> str:
+    """The URL of the queue with this ARN, whether it exists or not."""
     _, account, name = place_of(arn)
-    url = f"{config.internal_service_url()}/{account}/{name}"
-    _client(arn, "sqs").send_message(QueueUrl=url, MessageBody=body, **options)
+    return f"{config.internal_service_url()}/{account}/{name}"
 
 
 def prepare(arn: str) -> None:
     """Make the client that calls such a target; it is kept."""
     service = service_of(arn)
-    _client(arn, "stepfunctions" if service == "states" else service)
+    client_for(arn, "stepfunctions" if service == "states" else service)
 
 
-def _client(arn: str, service: str) -> Any:
+def client_for(arn: str, service: str) -> Any:
+    """A client of the service in account and region of the ARN."""
     region, account, _ = place_of(arn)
     return connect_to(aws_access_key_id=account, region_name=region).get_client(service)
 
 
 def _to_function(job: Job) -> None:
     """https://docs.aws.amazon.com/lambda/latest/dg/invocation-async.html"""
-    client = _client(job.arn, "lambda")
+    client = client_for(job.arn, "lambda")
     client.invoke(FunctionName=job.arn, InvocationType="Event", Payload=job.payload.encode())
 
 
@@ -95,12 +100,12 @@ def _to_queue(job: Job) -> None:
 
 
 def _to_topic(job: Job) -> None:
-    _client(job.arn, "sns").publish(TopicArn=job.arn, Message=job.payload)
+    client_for(job.arn, "sns").publish(TopicArn=job.arn, Message=job.payload)
 
 
 def _to_log_group(job: Job) -> None:
     """A log stream of its own for each event."""
-    logs = _client(job.arn, "logs")
+    logs = client_for(job.arn, "logs")
     at = {"logGroupName": log_group(job.arn), "logStreamName": str(uuid.uuid4())}
     logs.create_log_stream(**at)
     event = {"timestamp": int(time.time() * 1000), "message": job.payload}
@@ -109,7 +114,7 @@ def _to_log_group(job: Job) -> None:
 
 def _to_state_machine(job: Job) -> None:
     seed = f"{job.event_id} {job.rule_arn} {job.target.get('Id')}"
-    _client(job.arn, "stepfunctions").start_execution(
+    client_for(job.arn, "stepfunctions").start_execution(
         stateMachineArn=job.arn,
         name=f"{job.event_id}_{uuid.uuid5(_EXECUTIONS, seed)}",
         input=job.payload,
@@ -126,7 +131,7 @@ def _to_stream(job: Job) -> None:
     key = parameters.get("PartitionKey")
     if key is None:
         key = _at(job.event, parameters.get("PartitionKeyPath", "$.id"))
-    _client(job.arn, "kinesis").put_record(
+    client_for(job.arn, "kinesis").put_record(
         StreamName=place_of(job.arn)[2].removeprefix("stream/"),
         Data=job.payload.encode(),
         PartitionKey=str(job.event_id if key is None else key)[:256],
@@ -134,7 +139,7 @@ def _to_stream(job: Job) -> None:
 
 
 def _to_delivery_stream(job: Job) -> None:
-    _client(job.arn, "firehose").put_record(
+    client_for(job.arn, "firehose").put_record(
         DeliveryStreamName=place_of(job.arn)[2].removeprefix("deliverystream/"),
         Record={"Data": job.payload.encode()},
     )

@@ -19,7 +19,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, NoReturn
 
 MAX_INPUT = 8192
@@ -183,11 +183,11 @@ def shape(target: Mapping[str, Any], event: Mapping[str, Any], variables: Mappin
     if (constant := target.get("Input")) is not None:
         text = constant
     elif (path := target.get("InputPath")) is not None:
-        text = _to_json(_find(event, path))
+        text = to_json(find(event, path))
     elif (transformer := target.get("InputTransformer")) is not None:
         text = _fill(transformer, event, variables)
     else:
-        text = _to_json(event)
+        text = to_json(event)
     # Half a surrogate pair is possible in JSON but not in what is sent.
     return text.encode(errors="replace").decode()
 
@@ -196,24 +196,32 @@ def _fill(
     transformer: Mapping[str, Any], event: Mapping[str, Any], variables: Mapping[str, str]
 ) -> str:
     template, paths = transformer["InputTemplate"], transformer.get("InputPathsMap") or {}
-    is_json = template.lstrip(_SPACE).startswith(("{", "["))
-    filled = []
-    for part in _parts(template):
-        if isinstance(part, str):
-            filled.append(part)
-            continue
-        if part.name in paths:
-            value = _find(event, paths[part.name])
-        else:
-            value = _predefined(part.name, event, variables)
-        if part.is_quoted:
-            filled.append(_to_text(value))
-        elif is_json or not isinstance(value, dict | list):
-            filled.append(_to_json(value))
-        else:
-            # To arrive as JSON, an object must be the value of a key.
-            filled.append(f'"{_to_text(value)}"')
-    return "".join(filled)
+    is_json = is_json_template(template)
+
+    def text_of(name: str, is_quoted: bool) -> str:
+        path = paths.get(name)
+        value = find(event, path) if path is not None else _predefined(name, event, variables)
+        if is_quoted:
+            return to_text(value)
+        if is_json or not isinstance(value, dict | list):
+            return to_json(value)
+        # To arrive as JSON, an object must be the value of a key.
+        return f'"{to_text(value)}"'
+
+    return fill(template, text_of)
+
+
+def is_json_template(template: str) -> bool:
+    """Whether the template is that of an object or an array."""
+    return template.lstrip(_SPACE).startswith(("{", "["))
+
+
+def fill(template: str, text_of: Callable[[str, bool], str]) -> str:
+    """The template, each placeholder replaced by `text_of` its name, and whether it is quoted."""
+    return "".join(
+        part if isinstance(part, str) else text_of(part.name, part.is_quoted)
+        for part in _parts(template)
+    )
 
 
 @functools.lru_cache(maxsize=1024)
@@ -240,7 +248,12 @@ def _predefined(name: str, event: Mapping[str, Any], variables: Mapping[str, str
     return variables[name]
 
 
-def _find(event: Any, path: str) -> Any:
+def is_path(path: str) -> bool:
+    """Whether the path can be understood; any other leads to nothing."""
+    return _steps(path) is not None
+
+
+def find(event: Any, path: str) -> Any:
     """What the path leads to; a list if it has a wildcard; "" if it leads to nothing."""
     steps = _steps(path)
     if steps is None:
@@ -272,13 +285,14 @@ def _inside(value: Any, step: str | int | None) -> list[Any]:
     return []
 
 
-def _to_text(value: Any) -> str:
+def to_text(value: Any) -> str:
     """The value as it stands between quotation marks."""
-    text = _to_json(value)
+    text = to_json(value)
     if isinstance(value, str):
         return text[1:-1]
     return _ESCAPE_OR_QUOTE.sub(r"\1", text)
 
 
-def _to_json(value: Any) -> str:
+def to_json(value: Any) -> str:
+    """JSON as EventBridge writes it: without spaces, and in UTF-8."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

@@ -15,7 +15,7 @@ from localstack.aws.api import RequestContext
 from localstack.aws.api.core import ServiceRequestHandler
 from localstack.aws.api.scheduler import ConflictException, ValidationException
 
-from localstack_eventbridge.scheduler import validation
+from localstack_eventbridge import rest
 from localstack_eventbridge.scheduler.store import TOKENS, Key, store_of
 
 Request = Mapping[str, Any]
@@ -47,7 +47,7 @@ def table() -> dict[str, ServiceRequestHandler]:
 
 
 def _call(function: Operation, context: RequestContext, request: Request) -> Response:
-    validation.validate(context)
+    rest.validate(context)
     with locks[context.account_id]:
         token = request.get("ClientToken")
         return _once(function, context, request, token) if token else function(context, request)

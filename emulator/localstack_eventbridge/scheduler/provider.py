@@ -7,6 +7,7 @@ from localstack.aws.handlers import run_custom_response_handlers
 from localstack.services.plugins import Service, ServiceLifecycleHook
 from localstack.state import StateVisitor
 
+from localstack_eventbridge import rest
 from localstack_eventbridge.delivery import senders
 from localstack_eventbridge.reset import register
 from localstack_eventbridge.scheduler import (  # noqa: F401 (they register their operations)
@@ -15,7 +16,6 @@ from localstack_eventbridge.scheduler import (  # noqa: F401 (they register thei
     operations,
     schedules,
     universal,
-    validation,
 )
 from localstack_eventbridge.scheduler.store import scheduler_stores
 
@@ -30,7 +30,7 @@ class FiringSchedulerProvider(SchedulerApi, ServiceLifecycleHook):
 def provide() -> Service:
     """The service, with all that belongs to it set up."""
     senders.SENDERS[universal.SERVICE] = universal.send
-    run_custom_response_handlers.append(validation.refuse_unreadable)
+    run_custom_response_handlers.append(rest.refuse_unreadable("scheduler"))
     register(firing.forget)
     return Service.for_provider(
         FiringSchedulerProvider(), dispatch_table_factory=lambda provider: operations.table()

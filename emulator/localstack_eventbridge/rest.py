@@ -1,4 +1,4 @@
-"""Requests that are not as the API model says are refused, as those of EventBridge are."""
+"""Requests to Pipes and Scheduler that are not as the API model says are refused."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import Any
 
 from botocore.model import ListShape, Shape, StructureShape
 from localstack.aws.api import CommonServiceException, RequestContext
-from localstack.aws.api.scheduler import ValidationException
-from localstack.aws.chain import HandlerChain
+from localstack.aws.chain import Handler, HandlerChain
 from localstack.aws.protocol.op_router import RestServiceOperationRouter
 from localstack.http import Response
 from werkzeug.exceptions import HTTPException
@@ -26,9 +25,13 @@ def validate(context: RequestContext) -> None:
     shape = context.operation.input_shape
     given = _given(shape, context)
     if message := broken_rules(shape, given):
-        raise ValidationException(message)
+        raise _invalid(message)
     for name in _unknown(shape, given, ""):
-        raise ValidationException(f"Parameter {name} is not valid. Reason: it is not emulated.")
+        raise _invalid(f"Parameter {name} is not valid. Reason: it is not emulated.")
+
+
+def _invalid(message: str) -> CommonServiceException:
+    return CommonServiceException("ValidationException", message, 400, True)
 
 
 def _unknown(shape: Shape, value: Any, path: str) -> Iterator[str]:
@@ -45,22 +48,27 @@ def _unknown(shape: Shape, value: Any, path: str) -> Iterator[str]:
             yield from _unknown(shape.member, item, path)
 
 
-def refuse_unreadable(chain: HandlerChain, context: RequestContext, response: Response) -> None:
+def refuse_unreadable(service_name: str) -> Handler:
     """A response handler: what the parser could not read was the caller's mistake.
 
     https://docs.aws.amazon.com/scheduler/latest/APIReference/CommonErrors.html
+    https://docs.aws.amazon.com/eventbridge/latest/pipes-reference/CommonErrors.html
     """
-    service = context.service
-    if context.operation or not (service and service.service_name == "scheduler"):
-        return
-    try:
-        RestServiceOperationRouter(service).match(context.request)
-    except HTTPException:
-        message = "There is no such operation."
-        error = CommonServiceException("UnknownOperationException", message, 404, True)
-    else:
-        error = unreadable()
-    answer_with(error, context, response)
+
+    def refuse(chain: HandlerChain, context: RequestContext, response: Response) -> None:
+        service = context.service
+        if context.operation or not (service and service.service_name == service_name):
+            return
+        try:
+            RestServiceOperationRouter(service).match(context.request)
+        except HTTPException:
+            message = "There is no such operation."
+            error = CommonServiceException("UnknownOperationException", message, 404, True)
+        else:
+            error = unreadable()
+        answer_with(error, context, response)
+
+    return refuse
 
 
 def _given(shape: StructureShape, context: RequestContext) -> Any:

@@ -1,0 +1,1 @@
+"""EventBridge Pipes: one source, a filter, an enrichment, one target."""
