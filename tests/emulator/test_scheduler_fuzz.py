@@ -5,6 +5,7 @@ The requests come from AWS's own model of the API, as those for EventBridge do.
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from test_events_fuzz import ACCOUNT, HOSTILE_SCHEDULES, LONGEST, STRINGS, Fuzze
 MODEL = botocore.session.get_session().get_service_model("scheduler")
 
 #: Bad values that each operation is called with. There are 12 operations.
-TRIES = 150
+TRIES = 50
 
 #: What an error can be.
 CODES = {
@@ -104,7 +105,7 @@ def test_bad_values_in_every_operation(fuzzer: SchedulerFuzzer, healthy: Schedul
         operation = MODEL.operation_model(name)
         for _ in range(TRIES):
             fuzzer.ask(operation, fuzzer.spoiled(operation.input_shape))
-    assert fuzzer.sent >= 1800
+    assert fuzzer.sent >= 600
 
 
 def spoiled_members(fuzzer: SchedulerFuzzer, shape: Shape) -> Iterator[tuple[str, Any]]:
@@ -143,12 +144,12 @@ def test_hostile_expressions_and_zones(
     fuzzer: SchedulerFuzzer, healthy: Scheduling, endpoint: str, account: str
 ) -> None:
     operation = MODEL.operation_model("CreateSchedule")
-    for expression in HOSTILE:
-        for zone in ("UTC", "Pacific/Kiritimati", "America/Los_Angeles"):
-            given = good(fuzzer, ScheduleExpression=expression, ScheduleExpressionTimezone=zone)
-            fuzzer.ask(operation, given)
-            for dates in ({"StartDate": 253402300799}, {"EndDate": 253402300799}):
-                fuzzer.ask(operation, good(fuzzer) | dates | {"ScheduleExpression": expression})
+    zones = itertools.cycle(("UTC", "Pacific/Kiritimati", "America/Los_Angeles"))
+    for expression, zone in zip(HOSTILE, zones, strict=False):
+        given = good(fuzzer, ScheduleExpression=expression, ScheduleExpressionTimezone=zone)
+        fuzzer.ask(operation, given)
+        for dates in ({"StartDate": 253402300799}, {"EndDate": 253402300799}):
+            fuzzer.ask(operation, good(fuzzer) | dates | {"ScheduleExpression": expression})
         window = {"Mode": "FLEXIBLE", "MaximumWindowInMinutes": 1440}
         given = good(fuzzer, ScheduleExpression=expression, FlexibleTimeWindow=window)
         fuzzer.ask(operation, given)
