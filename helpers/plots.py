@@ -11,18 +11,39 @@ import textwrap
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch, Rectangle
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
+from matplotlib.path import Path
 from matplotlib.ticker import MaxNLocator
+
+from helpers import layers, resources
+from helpers.errors import LabError
+
+if TYPE_CHECKING:
+    from helpers.lab import Lab
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
 HATCHES = ("", "//", "..", "\\\\", "xx", "--", "++")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _INK = "#222222"
+_FAILED = "#C8102E"
+#: A colour for what receives, decides, carries, runs and keeps; the box says in words what it is.
+_KIND_COLOURS = {
+    "event bus": COLOURS[0],
+    "rule": COLOURS[1],
+    "pipe": COLOURS[5],
+    "schedule": COLOURS[3],
+    "function": COLOURS[2],
+    "queue": COLOURS[4],
+    "topic": COLOURS[4],
+    "stream": COLOURS[4],
+}
+#: What does not go the ordinary way.
+_ASIDE = ("dead letters", "on failure", "on success", "redrive", "enrichment")
 _NOTHING: dict[object, str] = {"": "#ffffff", "–": "#eeeeee"}
 
 Span = tuple[float, float]
@@ -277,75 +298,213 @@ def _when(row: list[Span]) -> str:
     return f"{times}{first:.2f} to {last:.2f} s"
 
 
-def architecture(events: Any, bus: str, *, title: str) -> Picture:
-    """The bus, its rules and their targets, as the account holds them at this moment.
+def architecture(lab: Lab, *, title: str, around: str | None = None) -> Picture:
+    """What the account of the lab holds at this moment, and what leads where, from left to right.
 
-    `events` is a boto3 client for EventBridge, `bus` the name of an event bus.
+    With `around`, the name of a resource, only what events reach from there or come from there.
+    A dashed box is switched off, a red one is missing or has failed, a red arrow has failed the
+    last time; a dashed arrow is the way of what has failed. `title` says what to see.
+
+    Raises KeyError if there is no resource called `around`.
     """
-    flows = []
-    for rule in events.list_rules(EventBusName=bus)["Rules"]:
-        targets = events.list_targets_by_rule(Rule=rule["Name"], EventBusName=bus)["Targets"]
-        flows.append((rule, [_target_label(target["Arn"]) for target in targets]))
-    rows = max(1, sum(max(1, len(targets)) for _, targets in flows))
-    figure, axes = _canvas(height=0.8 + 0.8 * rows)
+    graph = resources.read(lab)
+    if around is not None:
+        graph = graph.around(around)
+    layout = layers.place(list(graph.nodes), [(edge.start, edge.end) for edge in graph.edges])
+    figure, axes = _canvas(height=0.7 + 0.72 * max(1, layout.rows))
     axes.set_axis_off()
-    axes.set_xlim(0, 10)
-    axes.set_ylim(-0.6, rows - 0.4)
+    axes.set_xlim(-0.52, max(layout.columns, 3) - 0.48)
+    axes.set_ylim(layout.rows - 0.25, -0.6)
     axes.set_title(title, loc="left", fontsize=11, fontweight="bold")
-    middle = (rows - 1) / 2
-    _box(axes, 1.4, middle, f"event bus\n{bus}", COLOURS[0])
-    row = rows - 1.0
-    for rule, targets in flows:
-        span = max(1, len(targets))
-        height = row - (span - 1) / 2
-        state = "" if rule.get("State") == "ENABLED" else f" ({rule.get('State', '').lower()})"
-        _box(axes, 5.0, height, f"rule{state}\n{rule['Name']}", COLOURS[1])
-        _arrow(axes, 2.7, middle, 3.7, height)
-        for label in targets:
-            _box(axes, 8.6, row, label, COLOURS[2])
-            _arrow(axes, 6.3, height, 7.3, row)
-            row -= 1
-        row -= 0 if targets else 1
-    words = "; ".join(f"rule {rule['Name']} sends to {_listed(targets)}" for rule, targets in flows)
-    return Picture(figure, f"{title}. Event bus {bus}: {words or 'no rules yet'}.")
+    failing = _failing(lab)
+    for edge in graph.edges:
+        way = layout.ways[edge.start, edge.end]
+        has_failed = (graph.nodes[edge.start].name, edge.end) in failing
+        _way(axes, way, edge.label, failed=has_failed)
+    asides = ", ".join({edge.label: None for edge in graph.edges if edge.label in _ASIDE})
+    legend = f"dashed arrow: {asides}" if asides else ""
+    if any((graph.nodes[edge.start].name, edge.end) in failing for edge in graph.edges):
+        legend = f"red arrow: failed the last time    {legend}"
+    if legend:
+        axes.text(-0.36, layout.rows - 0.45, legend, fontsize=8, color="#555555", va="top")
+    for arn, (x, y) in layout.places.items():
+        _box(axes, x, y, graph.nodes[arn], columns=max(layout.columns, 3))
+    return Picture(figure, f"{title}: {_told(graph) or 'nothing'}.")
 
 
-def _target_label(arn: str) -> str:
-    _, _, service, _, _, resource = arn.split(":", 5)
-    kind = {
-        "lambda": "function",
-        "sqs": "queue",
-        "sns": "topic",
-        "logs": "log group",
-        "events": "event bus" if ":event-bus/" in arn else "API destination",
-    }
-    # An API destination's name stands before its id.
-    name = resource.split("/")[1] if resource.startswith("api-destination/") else resource
-    return f"{kind.get(service, service)}\n{name.rpartition(':')[2].rpartition('/')[2]}"
+def journey(lab: Lab, event_id: str, *, title: str) -> Picture:
+    """What became of one event: which rules wanted it, why others did not, and every attempt.
+
+    `event_id` is what PutEvents has answered with. Times are in milliseconds after the event was
+    accepted, on the account's clock; `title` says what to see. Drawn from the trace.
+
+    Raises LabError if the trace knows nothing of the event (or nothing any more).
+    """
+    records = lab.trace(event_id)
+    if not records:
+        raise LabError(
+            f"The trace knows no event {event_id}: use the EventId that PutEvents has answered "
+            "with. It keeps the newest 5,000 records."
+        )
+    stops = _stops(records)
+    figure, axes = _canvas(height=1.0 + 0.5 * len(stops))
+    last = max([at for stop in stops for at, _ in stop.marks] + [1.0])
+    for row, stop in enumerate(stops):
+        axes.axhline(row, color="#eeeeee", zorder=0)
+        for at, outcome in stop.marks:
+            colour, marker = _OUTCOMES[outcome]
+            axes.plot(at, row, marker=marker, color=colour, markersize=8, linestyle="none")
+        at = stop.marks[-1][0] + last * 0.03 if stop.marks else 0.0
+        right = at > last * 0.45
+        beside = {"ha": "right", "va": "bottom"} if right else {"ha": "left", "va": "center"}
+        x, y = (last, row - 0.12) if right else (at, row)
+        said = textwrap.shorten(stop.said, 70, placeholder="…")
+        axes.text(x, y, said, fontsize=8, color=_INK if stop.marks else "#666666", **beside)
+    axes.set_yticks(range(len(stops)), [stop.name for stop in stops], fontsize=8.5)
+    axes.set_ylim(len(stops) - 0.5, -0.6)
+    axes.set_xlim(-last * 0.02, last * 1.04)
+    axes.set_xlabel("milliseconds after the event was accepted")
+    _head(axes, title)
+    return Picture(figure, f"{title}. {'. '.join(f'{s.name}: {s.said}' for s in stops)}.")
 
 
-def _listed(labels: list[str]) -> str:
-    return ", ".join(label.replace("\n", " ") for label in labels) or "no target yet"
+class _Stop(NamedTuple):
+    """A row of a journey: where, at which milliseconds with which outcome, and in words."""
+
+    name: str
+    marks: list[tuple[float, str]]
+    said: str
 
 
-def _box(axes: Axes, x: float, y: float, text: str, colour: str) -> None:
+#: Colour and form of what can happen at a stop.
+_OUTCOMES = {
+    "accepted": (COLOURS[0], "D"),
+    "delivered": (COLOURS[2], "o"),
+    "failed": (COLOURS[5], "X"),
+    "dead-letter": (_INK, "s"),
+    "dropped": (_INK, "v"),
+}
+
+
+def _stops(records: Sequence[dict[str, Any]]) -> list[_Stop]:
+    begin = datetime.fromisoformat(records[0]["time"])
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for record in records:
+        name = f"bus {record.get('bus')}"
+        if record["kind"] != "entry":
+            name = f"rule {record['rule']}"
+        if record["kind"] not in ("entry", "rule"):
+            name += f"\nto {' '.join(resources.kind_and_name(record['arn']))}"
+        rows.setdefault(name, []).append(record)
+    stops = []
+    for name, found in rows.items():
+        marks = [(_milliseconds(record, begin), _outcome(record)) for record in found]
+        if found[0]["kind"] == "rule":
+            if not found[0]["matched"]:
+                stops.append(_Stop(name, [], f"no match: {found[0]['reason']}"))
+            continue
+        stops.append(_Stop(name, marks, _said(found)))
+    return stops
+
+
+def _milliseconds(record: Mapping[str, Any], begin: datetime) -> float:
+    return (datetime.fromisoformat(record["time"]) - begin).total_seconds() * 1000
+
+
+def _outcome(record: Mapping[str, Any]) -> str:
+    return record["result"] if record["kind"] in ("entry", "attempt") else record["kind"]
+
+
+def _said(found: Sequence[Mapping[str, Any]]) -> str:
+    last, attempts = found[-1], [record for record in found if record["kind"] == "attempt"]
+    if last["kind"] == "entry":
+        return f"accepted{', but ' + last['reason'] if last['reason'] else ''}"
+    if attempts[-1]["result"] == "delivered":
+        return "delivered" if len(attempts) == 1 else f"delivered at attempt {len(attempts)}"
+    tries = f"{len(attempts)} attempts" if len(attempts) > 1 else "1 attempt"
+    tries = f"{tries}, {attempts[-1]['error_code']}"
+    if last["kind"] == "dead-letter":
+        return f"{tries}; it is in the dead-letter queue {last['queue'].rpartition(':')[2]}"
+    if last["kind"] == "dropped":
+        return f"{tries}; dropped, as {last['reason']}"
+    return f"{tries}; it will be tried again"
+
+
+def _failing(lab: Lab) -> set[tuple[str, str]]:
+    """Rule or schedule and target of which the last attempt has failed."""
+    last = {}
+    for record in lab.trace(kind="attempt"):
+        name = record.get("rule") or str(record.get("schedule")).rpartition("/")[2]
+        last[name, record["arn"]] = record["result"]
+    return {pair for pair, result in last.items() if result != "delivered"}
+
+
+def _told(graph: resources.Graph) -> str:
+    """The graph in words: what each resource leads to."""
+    ends: dict[str, list[str]] = {}
+    for edge in graph.edges:
+        label = f" ({edge.label})" if edge.label else ""
+        ends.setdefault(edge.start, []).append(_called(graph.nodes[edge.end]) + label)
+    leading = [f"{_called(graph.nodes[arn])} to {', '.join(to)}" for arn, to in ends.items()]
+    used = {arn for edge in graph.edges for arn in edge[:2]}
+    alone = [_called(node) for arn, node in graph.nodes.items() if arn not in used]
+    return "; ".join(leading + ([f"alone: {', '.join(alone)}"] if alone else []))
+
+
+def _called(node: resources.Node) -> str:
+    return f"{node.kind} {node.name}" + (f" ({node.state})" if node.state else "")
+
+
+def _box(axes: Axes, x: float, y: float, node: resources.Node, *, columns: int) -> None:
+    is_wrong = node.state not in ("", "disabled")
     axes.add_patch(
         FancyBboxPatch(
-            (x - 1.2, y - 0.3),
-            2.4,
-            0.6,
-            boxstyle="round,pad=0.02,rounding_size=0.08",
-            facecolor="white",
-            edgecolor=colour,
+            (x - 0.36, y - 0.31),
+            0.72,
+            0.62,
+            boxstyle="round,pad=0,rounding_size=0.06",
+            facecolor="#fff0ee" if is_wrong else "white",
+            edgecolor=_FAILED if is_wrong else _KIND_COLOURS.get(node.kind, "#666666"),
             linewidth=2,
+            linestyle="--" if node.state == "disabled" else "-",
+            zorder=3,
         )
     )
-    axes.text(x, y, text, ha="center", va="center", fontsize=9, color=_INK)
+    state = f" ({node.state})" if node.state else ""
+    room = (80 if columns < 5 else 98) // columns
+    name = textwrap.wrap(node.name, room, break_on_hyphens=True)
+    lines = [f"{node.kind}{state}", *name[:2]]
+    if len(name) > 2:
+        lines[-1] = f"{lines[-1][: room - 1]}…"
+    size = 9 if columns < 5 else 7.5 if columns < 7 else 6.5
+    ink = _FAILED if is_wrong else _INK
+    text = "\n".join(lines)
+    axes.text(x, y, text, ha="center", va="center", fontsize=size, color=ink, zorder=4)
 
 
-def _arrow(axes: Axes, x1: float, y1: float, x2: float, y2: float) -> None:
-    style = {"arrowstyle": "-|>", "color": _INK, "linewidth": 1.3}
-    axes.annotate("", xy=(x2, y2), xytext=(x1, y1), arrowprops=style)
+def _way(axes: Axes, points: list[tuple[float, float]], label: str, *, failed: bool) -> None:
+    """An arrow from box to box, and past the boxes that stand in between."""
+    (x1, y1), *between, (x2, y2) = points
+    forth = 1 if x2 > x1 else -1
+    stops = [(x1 + 0.36 * forth, y1), *between, (x2 - 0.37 * forth, y2)]
+    path, codes = [stops[0]], [Path.MOVETO]
+    for (ax, ay), (bx, by) in pairwise(stops):
+        middle = (ax + bx) / 2
+        path += [(middle, ay), (middle, by), (bx, by)]
+        codes += [Path.CURVE4] * 3
+    aside = label in _ASIDE
+    colour = _FAILED if failed else "#888888" if aside else _INK
+    axes.add_patch(
+        FancyArrowPatch(
+            path=Path(path, codes),
+            arrowstyle="-|>",
+            mutation_scale=10,
+            color=colour,
+            linewidth=1.2,
+            linestyle="--" if aside else "-",
+            zorder=2,
+        )
+    )
 
 
 def _canvas(*, height: float) -> tuple[Figure, Axes]:
