@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from matplotlib.colors import to_hex
 
-from helpers import plots
+from helpers import emulator, layers, plots
+from helpers.errors import LabError
+from helpers.lab import Lab
 
 
 def shown(picture: plots.Picture) -> list[str]:
@@ -48,25 +48,56 @@ def test_rows_differ_in_colour_and_in_hatching() -> None:
     assert len({patch.get_hatch() for patch in patches}) == 3
 
 
-def test_architecture_is_drawn_from_the_account(client: Callable[..., Any]) -> None:
-    events, sqs = client("events"), client("sqs")
+@pytest.fixture
+def shop(localstack: emulator.Endpoint, account: str) -> Lab:
+    """A bus with a queue that is there, one that is not, and a rule that is switched off."""
+    lab = Lab(localstack, account)
+    events = lab.client("events")
     events.create_event_bus(Name="orders-bus")
-    assert "no rules yet" in plots.architecture(events, "orders-bus", title="t").words
-
-    pattern = json.dumps({"source": ["shop"]})
-    for name in ("paid", "sent"):
-        events.put_rule(Name=name, EventBusName="orders-bus", EventPattern=pattern)
-    queue = sqs.create_queue(QueueName="ship-order")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]
-    target = {"Id": "1", "Arn": arn["QueueArn"]}
-    events.put_targets(Rule="paid", EventBusName="orders-bus", Targets=[target])
-    picture = plots.architecture(events, "orders-bus", title="The road")
-    assert shown(picture) >= ["event bus\norders-bus"]
-    assert {"rule\npaid", "rule\nsent", "queue\nship-order"} <= set(shown(picture))
-    assert picture.words == (
-        "The road. Event bus orders-bus: rule paid sends to queue ship-order;"
-        " rule sent sends to no target yet."
+    lab.rule_to_queue("paid", bus="orders-bus", pattern={"source": ["shop"]})
+    events.put_rule(
+        Name="sent", EventBusName="orders-bus", EventPattern='{"source": [""]}', State="DISABLED"
     )
+    lab.rule_to_queue("lost", bus="orders-bus", pattern={"source": ["shop"]})
+    lab.client("sqs").delete_queue(QueueUrl=f"{localstack.url}/{account}/lost")
+    return lab
+
+
+def test_architecture_is_drawn_from_the_account(shop: Lab) -> None:
+    picture = plots.architecture(shop, title="The road")
+    assert {"event bus\norders-bus", "rule\npaid", "rule (disabled)\nsent"} <= set(shown(picture))
+    assert "queue (missing)\nlost" in shown(picture)
+    assert picture.words == (
+        "The road: event bus orders-bus to rule paid, rule sent (disabled), rule lost;"
+        " rule paid to queue paid; rule lost to queue lost (missing)."
+    )
+
+
+def test_architecture_shows_what_leads_to_a_resource_and_from_it(shop: Lab) -> None:
+    picture = plots.architecture(shop, title="t", around="paid")
+    assert set(shown(picture)) == {"event bus\norders-bus", "rule\npaid", "queue\npaid"}
+    with pytest.raises(KeyError, match="nothing that is called 'unpaid'"):
+        plots.architecture(shop, title="t", around="unpaid")
+
+
+def test_journey_tells_of_each_rule_what_became_of_the_event(shop: Lab) -> None:
+    entry = {"Source": "shop", "DetailType": "Paid", "Detail": "{}", "EventBusName": "orders-bus"}
+    (told,) = shop.client("events").put_events(Entries=[entry])["Entries"]
+    shop.advance("PT0S")
+    words = plots.journey(shop, told["EventId"], title="t").words
+    assert "bus orders-bus: accepted" in words
+    assert "rule sent: no match: the rule is DISABLED" in words
+    assert "to queue paid: delivered" in words
+    assert "to queue lost: 1 attempt, NO_RESOURCE; dropped" in words
+    with pytest.raises(LabError, match="knows no event"):
+        plots.journey(shop, "unknown", title="t")
+
+
+def test_layers_go_from_left_to_right_and_pass_boxes_by() -> None:
+    layout = layers.place(["c", "b", "a"], [("a", "b"), ("b", "c"), ("a", "c"), ("c", "b")])
+    assert [layout.places[name][0] for name in "abc"] == [0, 1, 2]
+    passes = layout.ways["a", "c"][1]
+    assert passes[0] == 1 and passes != layout.places["b"]
 
 
 def test_shows_a_png_with_words_for_those_who_do_not_see_it(monkeypatch: Any) -> None:
