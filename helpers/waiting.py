@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from helpers.errors import TimedOut
+from helpers.errors import LabError, TimedOut
 
 T = TypeVar("T")
 
@@ -78,6 +78,25 @@ def receive(sqs: Any, queue_url: str, n: int = 1, *, timeout: float = 20.0) -> l
     return [
         _content(m) for m in sorted(arrived, key=lambda m: int(m["Attributes"]["SentTimestamp"]))
     ]
+
+
+def pipe(pipes: Any, name: str, state: str) -> str:
+    """Wait until the pipe `name` is in the state ("RUNNING", "STOPPED"), and return that.
+
+    Raises LabError, which tells AWS's reason, if it comes to another end
+    (https://docs.aws.amazon.com/eventbridge/latest/pipes-reference/API_DescribePipe.html).
+    """
+    changing = ("CREATING", "STARTING", "UPDATING", "STOPPING")
+
+    def settled() -> Any:
+        told = pipes.describe_pipe(Name=name)
+        return told if told["CurrentState"] not in changing else None
+
+    told = until(settled, what=f"the pipe {name} to be {state}")
+    if told["CurrentState"] != state:
+        reason = told.get("StateReason", "AWS gives no reason")
+        raise LabError(f"The pipe {name} is {told['CurrentState']}: {reason}.")
+    return state
 
 
 def nothing_arrives(sqs: Any, queue_url: str, *, seconds: float = 2.0) -> bool:

@@ -1,0 +1,30 @@
+"""Wrong answers to the exercises, and a word of the reason that the reader must get."""
+
+
+def body(**fields: object) -> str:
+    return repr({"body": {"amount": [{"numeric": [">=", 500]}], "currency": ["EUR"], **fields}})
+
+
+WRONG = {
+    "large_payments": [
+        (repr({"amount": [{"numeric": [">=", 500]}]}), "body"),
+        (body(), '"a test"'),
+        (body(user=["swn"]), "ada"),
+        (body(user=[{"anything-but": "test"}], amount=[{"numeric": [">", 500]}]), "large"),
+        (body(user=[{"anything-but": {"prefix": "test"}}]), "anything-but"),
+        ('"amount >= 500"', "dictionary"),
+    ],
+    "chat_line": [
+        ("'\"<$.body.user> paid <$.body.amount> <$.body.currency>\"'", "The chat says"),
+        ('"<$.user> paid <$.amount> <$.currency>"', "The chat says"),
+        ('"{<$.body.user> paid <$.body.amount>}"', "Nothing arrives"),
+        ('"<aws.pipes.user> paid"', "aws.pipes.user"),
+        ("5", "text"),
+    ],
+    "empty_answer": [
+        ('"a"', "visible"),
+        ('"c"', "ten empty"),
+        ('"d"', "failed"),
+        ('"x"', "letters"),
+    ],
+}
