@@ -354,12 +354,18 @@ def journey(lab: Lab, event_id: str, *, title: str) -> Picture:
         for at, outcome in stop.marks:
             colour, marker = _OUTCOMES[outcome]
             axes.plot(at, row, marker=marker, color=colour, markersize=8, linestyle="none")
-        at = stop.marks[-1][0] + last * 0.03 if stop.marks else 0.0
-        right = at > last * 0.45
-        beside = {"ha": "right", "va": "bottom"} if right else {"ha": "left", "va": "center"}
-        x, y = (last, row - 0.12) if right else (at, row)
+        at, side = 0.0, "left"
+        if stop.marks:
+            side = "right" if stop.marks[-1][0] > last * 0.45 else "left"
+            # Beside the last mark, or before the first one.
+            at = (
+                stop.marks[0][0] - last * 0.03
+                if side == "right"
+                else stop.marks[-1][0] + last * 0.03
+            )
         said = textwrap.shorten(stop.said, 70, placeholder="…")
-        axes.text(x, y, said, fontsize=8, color=_INK if stop.marks else "#666666", **beside)
+        ink = _INK if stop.marks else "#666666"
+        axes.text(at, row, said, fontsize=8, color=ink, ha=side, va="center")
     axes.set_yticks(range(len(stops)), [stop.name for stop in stops], fontsize=8.5)
     axes.set_ylim(len(stops) - 0.5, -0.6)
     axes.set_xlim(-last * 0.02, last * 1.04)

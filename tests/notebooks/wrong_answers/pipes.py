@@ -15,7 +15,6 @@ WRONG = {
         ('"amount >= 500"', "dictionary"),
     ],
     "chat_line": [
-        ("'\"<$.body.user> paid <$.body.amount> <$.body.currency>\"'", "The chat says"),
         ('"<$.user> paid <$.amount> <$.currency>"', "The chat says"),
         ('"{<$.body.user> paid <$.body.amount>}"', "Nothing arrives"),
         ('"<aws.pipes.user> paid"', "aws.pipes.user"),
