@@ -2,7 +2,7 @@ set_up := python3 -E -s scripts/setup.py
 compose := python3 -E -s scripts/compose.py
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test emulator up down bench lint clean
+.PHONY: help lab test emulator up down slides solutions bench lint clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -22,6 +22,12 @@ up: ## Do the same as lab with Docker
 down: ## Remove the containers that up made
 	@exec $(compose) down
 
+slides: ## Make a slide deck of every notebook, for a room without a network
+	@$(set_up) && exec .venv/bin/python scripts/slides.py
+
+solutions: ## Write solved copies of the notebooks, for those who teach
+	@$(set_up) && exec .venv/bin/python scripts/solutions.py
+
 bench: ## Measure invocations, events and schedules, beside other emulators in the same run
 	@$(set_up) && exec .venv/bin/python -m benchmarks
 
@@ -29,4 +35,4 @@ lint: ## Check code and notebooks, run nothing
 	@$(set_up) && exec .venv/bin/python -m pytest --noconftest -n 0 tests/test_house.py tests/notebooks/test_lint.py
 
 clean: ## Remove the environments and everything else that was made here
-	@rm -rf .venv .venv-* .localstack .pytest_cache .ruff_cache .hypothesis *.egg-info emulator/*.egg-info
+	@rm -rf .venv .venv-* .localstack .pytest_cache .ruff_cache .hypothesis *.egg-info emulator/*.egg-info slides solutions

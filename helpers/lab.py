@@ -51,7 +51,7 @@ class Lab:
 
     def other_account(self) -> Lab:
         """A second account, empty, which `cleanup` empties as well."""
-        number = f"{9 if self.account[0] != '9' else 8}{self.account[1:]}"
+        number = other(self.account)
         reset(self.endpoint, number)
         self._others.append(Lab(self.endpoint, number))
         return self._others[-1]
@@ -260,6 +260,11 @@ def start(notebook: str) -> Lab:
         f"{f' (copy {copy}: this notebook also runs elsewhere)' if copy > 1 else ''}."
     )
     return Lab(endpoint, account)
+
+
+def other(account: str) -> str:
+    """The number of the second account that goes with an account."""
+    return f"{9 if account[0] != '9' else 8}{account[1:]}"
 
 
 def reset(endpoint: emulator.Endpoint, account: str) -> dict[str, int]:

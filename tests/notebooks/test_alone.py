@@ -42,6 +42,10 @@ def left_behind(client: Callable[..., Any]) -> list[str]:
         *(topic["TopicArn"] for topic in client("sns").list_topics()["Topics"]),
         *(function["FunctionName"] for function in awslambda.list_functions()["Functions"]),
         *(m["UUID"] for m in awslambda.list_event_source_mappings()["EventSourceMappings"]),
+        *(pipe["Name"] for pipe in client("pipes").list_pipes()["Pipes"]),
+        *(schedule["Name"] for schedule in client("scheduler").list_schedules()["Schedules"]),
+        *(archive["ArchiveName"] for archive in events.list_archives()["Archives"]),
+        *(connection["Name"] for connection in events.list_connections()["Connections"]),
         *client("dynamodb").list_tables()["TableNames"],
         *(bucket["Name"] for bucket in client("s3").list_buckets()["Buckets"]),
         *(role["RoleName"] for role in client("iam").list_roles()["Roles"]),
@@ -70,6 +74,7 @@ def test_answered_again_and_beside_a_copy(
     cells = run(answered(path), path, account)
     check_verdicts(path, verdicts(cells))
     assert left_behind(client) == []
+    assert left_behind(partial(client, account=lab.other(account))) == []
 
     plain = [nbformat.read(path, as_version=4) for _ in range(2)]
     with ThreadPoolExecutor(2) as pool:

@@ -10,6 +10,8 @@ from typing import Any
 import nbformat
 import pytest
 
+from scripts import slides
+
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 AWS_PAGES = re.compile(
@@ -129,6 +131,13 @@ def test_pictures_have_words(notebook: dict[str, Any]) -> None:
         for output in cell["outputs"]:
             if "image/png" in output.get("data", {}):
                 assert len(output["metadata"]["image/png"]["alt"]) > 40
+
+
+def test_slides_begin_at_headings(path: Path, notebook: dict[str, Any]) -> None:
+    """`.venv/bin/python scripts/slides.py --mark` brings them in step again."""
+    for before, cell in zip([None, *notebook["cells"]], notebook["cells"], strict=False):
+        wanted = {"slide_type": slides.slide_type(cell, before)}
+        assert cell["metadata"].get("slideshow") == wanted, cell["id"]
 
 
 def running_words(notebook: dict[str, Any]) -> int:
