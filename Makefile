@@ -28,7 +28,7 @@ slides: ## Make a slide deck of every notebook, for a room without a network
 solutions: ## Write solved copies of the notebooks, for those who teach
 	@$(set_up) && exec .venv/bin/python scripts/solutions.py
 
-bench: ## Measure invocations, events and schedules, beside other emulators in the same run
+bench: ## Measure speed and cost, beside other emulators in the same run, and a class of 20
 	@$(set_up) && exec .venv/bin/python -m benchmarks
 
 lint: ## Check code and notebooks, run nothing

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import events, invocations, scheduler
+from benchmarks import classroom, events, invocations, pipes, scheduler
 from benchmarks.servers import make_ministack_venv
 
 if __name__ == "__main__":
     make_ministack_venv()
-    results = [invocations.main(), events.main(), scheduler.main()]
+    parts = (invocations, events, scheduler, pipes, classroom)
+    results = [part.main() for part in parts]
     sys.exit(0 if all(results) else 1)
