@@ -67,6 +67,12 @@ def test_each_exercise_has_wrong_answers(path: Path) -> None:
     assert all(len(exercise.wrong) >= 2 for exercise in found)
 
 
+def test_the_template_runs(account: str, client: Callable[..., Any]) -> None:
+    path = NOTEBOOKS[0].parents[1] / "docs" / "12-template.ipynb"
+    run(nbformat.read(path, as_version=4), path, account)
+    assert left_behind(client) == []
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_answered_again_and_beside_a_copy(
     path: Path, account: str, second_account: str, client: Callable[..., Any]

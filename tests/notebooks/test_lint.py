@@ -14,13 +14,14 @@ from scripts import slides
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+TEMPLATE = ROOT / "docs" / "12-template.ipynb"
 AWS_PAGES = re.compile(
     r"https://(docs\.aws\.amazon\.com/[\w./-]+(#[\w-]+)?"
     r"|github\.com/[\w.-]+/[\w./-]+|boto3\.amazonaws\.com/[\w./-]+)$"
 )
 
 
-@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.fixture(params=[*NOTEBOOKS, TEMPLATE], ids=lambda path: path.stem)
 def path(request: pytest.FixtureRequest) -> Path:
     return request.param
 
