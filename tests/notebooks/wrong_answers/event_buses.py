@@ -24,6 +24,17 @@ WRONG = {
             f" 'Condition': {{'StringEquals': {{'events:source': '{SOURCE}'}}}}}}",
             "cannot publish events",
         ),
+        (
+            "{**statement, 'Principal': '*',"
+            f" 'Condition': {{'StringEquals': {{'events:source': '{SOURCE}'}}}}}}",
+            "Any other account",
+        ),
+        (
+            "{**statement, 'Action': 'events:*',"
+            f" 'Condition': {{'StringEquals': {{'events:source': '{SOURCE}'}}}}}}",
+            "nothing else",
+        ),
+        ("{'Statement': [statement]}", "statement alone"),
         ("[statement]", "dictionary"),
     ],
     "replays_orders_only": [
