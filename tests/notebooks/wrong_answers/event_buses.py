@@ -34,6 +34,11 @@ WRONG = {
             f" 'Condition': {{'StringEquals': {{'events:source': '{SOURCE}'}}}}}}",
             "nothing else",
         ),
+        (
+            "{**statement, 'Effect': 'Deny', 'Principal': '*',"
+            f" 'Condition': {{'StringNotEquals': {{'events:source': '{SOURCE}'}}}}}}",
+            "Our own account",
+        ),
         ("{'Statement': [statement]}", "statement alone"),
         ("[statement]", "dictionary"),
     ],
