@@ -5,32 +5,57 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from helpers.errors import TimedOut
 from helpers.exercises import Verdict, exercise, listed, right, wrong
+from helpers.lab import Lab
 from helpers.waiting import until
-
-if TYPE_CHECKING:
-    from helpers.lab import Lab
 
 
 @exercise("put a statement in the cell above.")
 def lets_in_one_source(answer: Any, lab: Lab, neighbour: Lab) -> Verdict:
-    """Sets the statement as the policy of the bus, and tries to put events from both accounts."""
+    """Sets the statement as the policy of the bus, and tries to put events from three accounts."""
     if not isinstance(answer, dict):
         return wrong("Answer with one statement: a dictionary.")
+    if "Statement" in answer:
+        return wrong("Answer with the statement alone: the check makes a policy of it.")
+    events = lab.client("events")
     policy = json.dumps({"Version": "2012-10-17", "Statement": [answer]})
-    lab.client("events").put_permission(EventBusName="SwnEventBus", Policy=policy)
-    if not _accepted(lab, lab, "com.swn.basket.checkoutbasket"):
-        return wrong("Our own account cannot publish any more.")
-    if not _accepted(neighbour, lab, "com.neighbour.shop"):
-        return wrong("The neighbour cannot publish events of its source com.neighbour.shop.")
-    if _accepted(neighbour, lab, "com.swn.basket.checkoutbasket"):
-        return wrong("The neighbour can still publish in the name of our basket.")
-    if _accepted(neighbour, lab, "com.neighbour.shop.test"):
-        return wrong("The neighbour can publish other sources that begin alike.")
+    before = events.describe_event_bus(Name="SwnEventBus").get("Policy")
+    events.put_permission(EventBusName="SwnEventBus", Policy=policy)
+    if problem := _problem(answer, lab, neighbour):
+        # So that a wrong answer keeps nobody from going on.
+        events.remove_permission(EventBusName="SwnEventBus", RemoveAllPermissions=True)
+        if before:
+            events.put_permission(EventBusName="SwnEventBus", Policy=before)
+        return wrong(problem)
     return right("The neighbour gets in, with events of its own source alone.")
+
+
+def _problem(statement: dict[str, Any], lab: Lab, neighbour: Lab) -> str:
+    if not _accepted(lab, lab, "com.swn.basket.checkoutbasket"):
+        return "Our own account cannot publish any more."
+    if not _accepted(neighbour, lab, "com.neighbour.shop"):
+        return "The neighbour cannot publish events of its source com.neighbour.shop."
+    if _accepted(neighbour, lab, "com.swn.basket.checkoutbasket"):
+        return "The neighbour can still publish in the name of our basket."
+    if _accepted(neighbour, lab, "com.neighbour.shop.test"):
+        return "The neighbour can publish other sources that begin alike."
+    if _accepted(Lab(lab.endpoint, _third_account(lab, neighbour)), lab, "com.neighbour.shop"):
+        return "Any other account can publish as well, if it only calls itself so."
+    actions = statement.get("Action")
+    if (actions if isinstance(actions, list) else [actions]) != ["events:PutEvents"]:
+        return "The neighbour shall publish: allow events:PutEvents, and nothing else."
+    return ""
+
+
+def _third_account(*taken: Lab) -> str:
+    """The number of an account that is none of these."""
+    numbers = {lab.account for lab in taken}
+    return next(
+        number for digit in "789" if (number := digit + taken[0].account[1:]) not in numbers
+    )
 
 
 def _accepted(sender: Lab, receiver: Lab, source: str) -> bool:

@@ -56,6 +56,11 @@ def receipt(answer: Any, lab: Lab) -> Verdict:
         return wrong("Nothing arrived for a checkout. Is the template JSON when it is filled?")
     finally:
         sqs.purge_queue(QueueUrl=queue)
+    if any(f'"<{name}>"' in answer["InputTemplate"] for name in answer["InputPathsMap"]):
+        return right(
+            "Three receipts, all valid JSON. But that is the lab's doing: on AWS, Pat's quotation"
+            " marks may break a text in marks. Leave out those around the name."
+        )
     return right("Three receipts, all valid JSON, with numbers that are numbers.")
 
 

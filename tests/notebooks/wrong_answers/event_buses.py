@@ -24,6 +24,22 @@ WRONG = {
             f" 'Condition': {{'StringEquals': {{'events:source': '{SOURCE}'}}}}}}",
             "cannot publish events",
         ),
+        (
+            "{**statement, 'Principal': '*',"
+            f" 'Condition': {{'StringEquals': {{'events:source': '{SOURCE}'}}}}}}",
+            "Any other account",
+        ),
+        (
+            "{**statement, 'Action': 'events:*',"
+            f" 'Condition': {{'StringEquals': {{'events:source': '{SOURCE}'}}}}}}",
+            "nothing else",
+        ),
+        (
+            "{**statement, 'Effect': 'Deny', 'Principal': '*',"
+            f" 'Condition': {{'StringNotEquals': {{'events:source': '{SOURCE}'}}}}}}",
+            "Our own account",
+        ),
+        ("{'Statement': [statement]}", "statement alone"),
         ("[statement]", "dictionary"),
     ],
     "replays_orders_only": [
