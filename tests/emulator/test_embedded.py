@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from plugin_http import advance
 
 TABLE = {
     "TableName": "orders",
@@ -92,6 +94,29 @@ def test_a_record_has_the_images_that_there_are(dynamodb: Any, client: Callable[
     assert inserted["NewImage"] == removed["OldImage"] == key
     assert "OldImage" not in inserted
     assert "NewImage" not in removed
+
+
+def test_a_record_has_binary_values_as_they_are(dynamodb: Any, client: Callable[..., Any]) -> None:
+    item = {
+        "userName": {"S": "swn"},
+        "raw": {"B": b"\x00\xff"},
+        "B": {"M": {"BS": {"BS": [b"\x01"]}, "B": {"L": [{"B": b"\x02"}]}}},
+    }
+    dynamodb.put_item(TableName="orders", Item=item)
+    [record] = records(client("dynamodbstreams"))
+    assert record["dynamodb"]["NewImage"] == item
+
+
+def test_a_record_has_the_time_of_the_accounts_clock(
+    dynamodb: Any, client: Callable[..., Any], account: str, endpoint: str
+) -> None:
+    advance(endpoint, account, "PT1H")
+    before = datetime.now(UTC) + timedelta(hours=1)
+    dynamodb.put_item(TableName="orders", Item={"userName": {"S": "swn"}})
+    [record] = records(client("dynamodbstreams"))
+    told = record["dynamodb"]["ApproximateCreationDateTime"]
+    # It is told in whole seconds.
+    assert timedelta(seconds=-1) <= told - before < timedelta(minutes=1)
 
 
 def test_an_update_that_makes_the_item_is_one_insert(

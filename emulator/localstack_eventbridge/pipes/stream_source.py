@@ -180,9 +180,8 @@ class ShardReader:
 
     def _try(self, events: list[Event]) -> bool:
         """Try until they have arrived or are given up; False if the pipe was stopped before."""
-        retries, attempts = 0, 0
-        while events := self._young(events, attempts):
-            attempts += 1
+        retries = 0
+        while events := self._young(events):
             failed = Execution(self._plan, self._log, events).run()
             first = min(failed, default=len(events))
             # What came before the first that failed has arrived.
@@ -196,7 +195,7 @@ class ShardReader:
                 return self._try(events[:half]) and self._try(events[half:])
             retries = 0 if is_progress else retries
             if retries == self._most_retries:
-                self._give_up(events, "RetryAttemptsExhausted", attempts)
+                self._give_up(events, "RetryAttemptsExhausted")
                 self._advance(events[-1])
                 return True
             retries += 1
@@ -210,22 +209,26 @@ class ShardReader:
             self._position.sequence_number = sequence_number(event)
             self._position.iterator = None
 
-    def _young(self, events: list[Event], attempts: int) -> list[Event]:
+    def _young(self, events: list[Event]) -> list[Event]:
         """The events that are not too old; the others are given up."""
         if self._most_seconds == ENDLESS:
             return events
-        end = clock.now(self._plan.account).timestamp() - self._most_seconds
-        old = [event for event in events if self._stream.arrival(event) < end]
+        now = clock.now(self._plan.account)
+        young: list[Event] = []
+        old: list[Event] = []
+        for event in events:
+            age = now - self._stream.arrived(event)
+            (old if age.total_seconds() > self._most_seconds else young).append(event)
         if old:
-            self._give_up(old, "RecordAgeExceeded", attempts)
-        return [event for event in events if self._stream.arrival(event) >= end]
+            self._give_up(old, "RecordAgeExceeded")
+        return young
 
-    def _give_up(self, events: list[Event], condition: str, attempts: int) -> None:
+    def _give_up(self, events: list[Event], condition: str) -> None:
         """Tell the dead-letter queue, if there is one, which records were left out."""
         queue = (self._plan.source_parameters.get("DeadLetterConfig") or {}).get("Arn")
         lost = "the pipe has no dead-letter queue"
         if queue:
-            lost = self._bury(queue, self._letter(events, condition, attempts))
+            lost = self._bury(queue, self._letter(events, condition))
         fields = {"reason": lost} if lost else {"queue": queue}
         stage = "dropped" if lost else "dead-letter"
         tell(self._plan, events, stage, condition=condition, **fields)
@@ -245,16 +248,12 @@ class ShardReader:
             return f"the dead-letter queue {queue} did not take it: {error}"
         return ""
 
-    def _letter(self, events: list[Event], condition: str, attempts: int) -> str:
+    def _letter(self, events: list[Event], condition: str) -> str:
         """It says where the records are, and not what they hold."""
         first, last = events[0], events[-1]
         return to_json(
             {
-                "context": {
-                    "partnerResourceArn": self._plan.arn,
-                    "condition": condition,
-                    "approximateInvokeCount": attempts,
-                },
+                "context": {"partnerResourceArn": self._plan.arn, "condition": condition},
                 "version": "1.0",
                 "timestamp": _iso(clock.now(self._plan.account)),
                 self._stream.batch_info: {
@@ -286,11 +285,9 @@ class _Stream:
         self._client = senders.client_for(plan.source, service)
         self._most = MOST[service_of(plan.source)]
 
-    def arrival(self, event: Event) -> float:
-        raise NotImplementedError
-
     def arrived(self, event: Event) -> datetime:
-        return datetime.fromtimestamp(self.arrival(event), UTC)
+        """When the stream got it, in the account's time."""
+        raise NotImplementedError
 
     def bare(self, event: Event) -> Event:
         """The event as filters see it."""
@@ -368,8 +365,9 @@ class KinesisStream(_Stream):
     def key(self, event: Event) -> str:
         return event["partitionKey"]
 
-    def arrival(self, event: Event) -> float:
-        return event["approximateArrivalTimestamp"]
+    def arrived(self, event: Event) -> datetime:
+        real = datetime.fromtimestamp(event["approximateArrivalTimestamp"], UTC)
+        return clock.at(self._plan.account, real)
 
 
 class DynamoDBStream(_Stream):
@@ -421,8 +419,8 @@ class DynamoDBStream(_Stream):
     def key(self, event: Event) -> str:
         return to_json(event["dynamodb"]["Keys"])
 
-    def arrival(self, event: Event) -> float:
-        return event["dynamodb"]["ApproximateCreationDateTime"]
+    def arrived(self, event: Event) -> datetime:
+        return datetime.fromtimestamp(event["dynamodb"]["ApproximateCreationDateTime"], UTC)
 
 
 def _encoded(value: Any) -> str:
