@@ -149,33 +149,6 @@ def test_reserved_variables(piping: Piping, routing: Routing, source: Queue, tar
     assert told["event"]["eventSource"] == "aws:sqs"
 
 
-def test_a_template_that_fails_is_visible_in_log_and_trace(
-    piping: Piping, routing: Routing, source: Queue, target: Queue
-) -> None:
-    logs, group = routing.client("logs"), "/aws/pipes/pipe"
-    logs.create_log_group(logGroupName=group)
-    destination = {"LogGroupArn": routing.arn("logs", f"log-group:{group}")}
-    piping.create(
-        source.arn,
-        target.arn,
-        TargetParameters={"InputTemplate": '{"a": <$.body.a> <$.body.b>}'},
-        LogConfiguration={"Level": "ERROR", "CloudwatchLogsLogDestination": destination},
-    )
-    (message_id,) = piping.send(source, {"a": 1, "b": 2})
-    reasons = until(piping.reasons, what="the failure")
-    assert "does not become JSON" in reasons[0]
-    assert piping.stages(of=message_id)[:2] == ["received", "failed"]
-    found = until(lambda: logs.filter_log_events(logGroupName=group)["events"], what="the log")
-    told = [json.loads(event["message"]) for event in found]
-    assert [record["messageType"] for record in told[:3]] == [
-        "TargetTransformationFailed",
-        "TargetStageFailed",
-        "ExecutionFailed",
-    ]
-    assert "does not become JSON" in told[0]["error"]["message"]
-    assert piping.left(target) == 0
-
-
 # --- batches --------------------------------------------------------------------------------------
 
 
@@ -320,56 +293,3 @@ def test_deduplication_id(piping: Piping, routing: Routing, source: Queue) -> No
     piping.pipes.start_pipe(Name="pipe")
     piping.empty(source)
     assert piping.left(target) == 2
-
-
-# --- the log --------------------------------------------------------------------------------------
-
-STEPS = {
-    "ERROR": [],
-    "INFO": [
-        "ExecutionStarted",
-        "TargetStageEntered",
-        "TargetStageSucceeded",
-        "ExecutionSucceeded",
-    ],
-    "TRACE": [
-        "ExecutionStarted",
-        "TargetStageEntered",
-        "TargetTransformationStarted",
-        "TargetTransformationSucceeded",
-        "TargetInvocationStarted",
-        "TargetInvocationSucceeded",
-        "TargetStageSucceeded",
-        "ExecutionSucceeded",
-    ],
-}
-
-
-@pytest.mark.parametrize("level", STEPS)
-@pytest.mark.parametrize("data", [[], ["ALL"]])
-def test_the_log_has_the_steps_of_its_level(
-    piping: Piping, routing: Routing, source: Queue, target: Queue, level: str, data: list[str]
-) -> None:
-    """https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-logs.html"""
-    logs, group = routing.client("logs"), "/aws/pipes/pipe"
-    logs.create_log_group(logGroupName=group)
-    arn = piping.create(
-        source.arn,
-        target.arn,
-        TargetParameters={"InputTemplate": "<$.body>"},
-        LogConfiguration={
-            "Level": level,
-            "CloudwatchLogsLogDestination": {
-                "LogGroupArn": routing.arn("logs", f"log-group:{group}:*")
-            },
-            "IncludeExecutionData": data,
-        },
-    )
-    piping.send(source, "secret")
-    piping.empty(source)
-    found = logs.filter_log_events(logGroupName=group)["events"]
-    told = [json.loads(event["message"]) for event in found]
-    assert [record["messageType"] for record in told] == STEPS[level]
-    assert {record["resourceArn"] for record in told} <= {arn}
-    assert len({record["executionId"] for record in told}) <= 1
-    assert any("secret" in event["message"] for event in found) == bool(data and told)
