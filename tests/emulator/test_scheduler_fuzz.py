@@ -14,7 +14,7 @@ import botocore.session
 import pytest
 from botocore.model import OperationModel, Shape
 from plugin_http import advance
-from raw import RawScheduler
+from raw import RawRest
 from routing import Clients
 from scheduling import Scheduling
 from test_events_fuzz import ACCOUNT, HOSTILE_SCHEDULES, LONGEST, STRINGS, Fuzzer
@@ -40,7 +40,7 @@ class SchedulerFuzzer(Fuzzer):
 
     def __init__(self, endpoint: str, account: str) -> None:
         super().__init__(endpoint, account)
-        self._scheduler = RawScheduler(endpoint, account)
+        self._scheduler = RawRest(endpoint, account, "scheduler")
 
     def ask(self, operation: OperationModel, parameters: Any) -> tuple[int, str]:
         text = json.dumps(parameters).replace(ACCOUNT, self._account)
