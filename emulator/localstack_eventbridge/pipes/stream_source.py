@@ -104,24 +104,30 @@ class ShardReader:
     def run(self) -> None:
         while not self._stopped.is_set():
             try:
-                iterator = self._position.iterator
-                if iterator is None:
-                    iterator = self._stream.after(self._shard, self._position.sequence_number)
-                batch, following = self._gather(iterator)
+                if not self._step():
+                    return
+                continue
             except (ClientError, BotoCoreError) as error:
                 LOG.info("pipe %s cannot read %s: %s", self._plan.name, self._shard, error)
-                # Iterators expire, sequence numbers do not.
-                if self._position.sequence_number:
-                    self._position.iterator = None
-                self._stopped.wait(LONGEST_WAIT / 4)
-                continue
-            if batch and not self._work(batch):
-                return
-            if batch:
-                self._position.sequence_number = sequence_number(batch[-1])
-            self._position.iterator = following
-            if following is None:
-                return
+            except Exception:
+                LOG.exception("pipe %s reads %s again", self._plan.name, self._shard)
+            # Iterators expire, sequence numbers do not.
+            if self._position.sequence_number:
+                self._position.iterator = None
+            self._stopped.wait(LONGEST_WAIT / 4)
+
+    def _step(self) -> bool:
+        """Read some events and deal with them; False if the shard has ended."""
+        iterator = self._position.iterator
+        if iterator is None:
+            iterator = self._stream.after(self._shard, self._position.sequence_number)
+        events, following = self._gather(iterator)
+        if events:
+            if not self._work(events):
+                return True
+            self._position.sequence_number = sequence_number(events[-1])
+        self._position.iterator = following
+        return following is not None
 
     def _gather(self, iterator: str) -> tuple[list[Event], str | None]:
         """Events, until there are enough or the window has ended, and where to go on."""
@@ -162,7 +168,9 @@ class ShardReader:
             thread.start()
         for thread in threads:
             thread.join()
-        return len(done) == len(threads) and all(done)
+        if len(done) < len(threads):
+            raise RuntimeError("a batch has ended with a defect")
+        return all(done)
 
     def _split(self, events: list[Event]) -> list[list[Event]]:
         """Into as many parts as there may be batches at once; those of one key stay together."""
