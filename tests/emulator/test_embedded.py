@@ -77,6 +77,20 @@ def test_a_stream_tells_each_change_in_order(dynamodb: Any, client: Callable[...
     assert told[1]["dynamodb"]["NewImage"]["n"] == {"N": "2"}
 
 
+def test_whoever_waits_for_records_goes_on_with_one_iterator(
+    dynamodb: Any, client: Callable[..., Any]
+) -> None:
+    """Or a reader who waits would fill the memory with iterators."""
+    streams = client("dynamodbstreams")
+    latest = iterator(streams, "LATEST")
+    empty = streams.get_records(ShardIterator=latest)
+    assert (empty["NextShardIterator"], empty["Records"]) == (latest, [])
+    dynamodb.put_item(TableName="orders", Item={"userName": {"S": "one"}})
+    read = streams.get_records(ShardIterator=latest)
+    assert len(read["Records"]) == 1
+    assert streams.get_records(ShardIterator=read["NextShardIterator"])["Records"] == []
+
+
 def test_accounts_do_not_see_each_others_tables(
     dynamodb: Any, client: Callable[..., Any], account: str
 ) -> None:

@@ -191,6 +191,16 @@ def test_records_are_gathered_in_batches(table: Table, routing: Routing) -> None
     assert sizes == [4, 4, 2]
 
 
+def test_a_window_gathers_records(table: Table, routing: Routing) -> None:
+    """Records that come within the window of the first are one batch."""
+    function = deploy(routing, handlers.tells_batch)
+    table.pipe(function, MaximumBatchingWindowInSeconds=3)
+    for key in "abc":
+        table.put(key)
+    (run, *_) = functions.runs(routing.client("logs"), "f")
+    assert [len(json.loads(line)) for line in run.lines] == [3]
+
+
 # --- stop, start, delete --------------------------------------------------------------------------
 
 
