@@ -6,7 +6,6 @@ The requests come from AWS's own model of the API, as those for EventBridge do.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +13,7 @@ import botocore.session
 import pytest
 from piping import Piping
 from routing import Queue, Routing
-from test_events_fuzz import HOSTILE_PATTERNS, HOSTILE_TEMPLATES, LONGEST, STRINGS
+from test_events_fuzz import HOSTILE_PATTERNS, HOSTILE_TEMPLATES, STRINGS
 from test_scheduler_fuzz import BODIES, RestFuzzer, spoiled_members
 
 from helpers.waiting import until
@@ -43,17 +42,15 @@ def fuzzer(endpoint: str, account: str) -> RestFuzzer:
 
 @pytest.fixture
 def healthy(piping: Piping, routing: Routing) -> Iterator[Piping]:
-    """Afterwards, messages still reach their target, and quickly."""
+    """Afterwards, messages still reach their target."""
     source, target = routing.queue("healthy-source"), routing.queue("healthy-target")
     routing.queue("source")
     routing.queue("other")
     piping.role("r")
     yield piping
-    started = time.monotonic()
     piping.create(source.arn, target.arn, name="healthy")
     piping.send(source, "x")
     assert routing.receive(target)[0]["body"] == "x"
-    assert time.monotonic() - started < LONGEST
 
 
 def good(fuzzer: RestFuzzer, **more: Any) -> dict[str, Any]:

@@ -74,7 +74,8 @@ class StreamSource:
             for shard, position in self.positions.items():
                 if shard not in self._threads:
                     self._begin(shard, position)
-            self.stopped.wait(SHARDS_INTERVAL)
+            if self.stopped.wait(SHARDS_INTERVAL):
+                break
             try:
                 self.prepare()
             except (ClientError, BotoCoreError) as error:
