@@ -567,6 +567,35 @@ def test_records_of_kinesis_arrive_in_order(
 
 
 @NEEDS_KINESIS
+def test_a_shard_comes_after_the_one_that_it_came_of(
+    piping: Piping, routing: Routing, target: Queue, kinesis: Any
+) -> None:
+    """So records of a key stay in order when a shard is split.
+
+    https://docs.aws.amazon.com/streams/latest/dev/kinesis-using-sdk-java-after-resharding.html
+    """
+    put(kinesis, *range(5))
+    (shard,) = kinesis.list_shards(StreamName="clicks")["Shards"]
+    kinesis.split_shard(
+        StreamName="clicks", ShardToSplit=shard["ShardId"], NewStartingHashKey=str(2**127)
+    )
+    kinesis.get_waiter("stream_exists").wait(StreamName="clicks", WaiterConfig={"Delay": 1})
+    put(kinesis, *range(5, 8))
+    parameters = {**IN_ORDER["TargetParameters"], "InputTemplate": "<$.data>"}
+    stream = routing.arn("kinesis", "stream/clicks")
+    piping.create(
+        stream, target.arn, SourceParameters=from_start(BatchSize=1), TargetParameters=parameters
+    )
+    assert routing.receive(target, 8) == list(range(8))
+    # What has been read to its end is not read again.
+    piping.pipes.stop_pipe(Name="pipe")
+    piping.settle(state="STOPPED")
+    piping.pipes.start_pipe(Name="pipe")
+    put(kinesis, 8)
+    assert routing.receive(target) == [8]
+
+
+@NEEDS_KINESIS
 def test_a_pipe_can_begin_at_a_time(
     piping: Piping, routing: Routing, target: Queue, kinesis: Any
 ) -> None:

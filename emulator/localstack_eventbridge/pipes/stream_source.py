@@ -60,21 +60,24 @@ class StreamSource:
         self.stream: KinesisStream | DynamoDBStream
         self.stream = STREAMS[service_of(plan.source)](plan)
         self._threads: dict[str, threading.Thread] = {}
+        #: The shards that there are, and which of them each has come of.
+        self._parents: dict[str, list[str]] = {}
 
     def prepare(self) -> None:
         """Find where to begin: from now on, nothing is missed. Raises ClientError."""
         is_first = not self.positions
-        for shard in self.stream.shards():
+        self._parents = dict(self.stream.shards())
+        for shard in self._parents:
             # A shard that comes later is read from its beginning: another one has ended there.
             if shard not in self.positions:
                 self.positions[shard] = self.stream.start(shard, is_first=is_first)
 
     def run(self) -> None:
         while not self.stopped.is_set():
-            for shard, position in self.positions.items():
-                if shard not in self._threads:
-                    self._begin(shard, position)
-            if self.stopped.wait(SHARDS_INTERVAL):
+            look = time.monotonic() + SHARDS_INTERVAL
+            while self._begin_what_can() and time.monotonic() < look:
+                self.stopped.wait(INTERVAL)
+            if self.stopped.wait(max(0, look - time.monotonic())):
                 break
             try:
                 self.prepare()
@@ -82,6 +85,19 @@ class StreamSource:
                 LOG.info("pipe %s cannot read %s: %s", self.plan.name, self.plan.source, error)
         for thread in self._threads.values():
             thread.join()
+
+    def _begin_what_can(self) -> bool:
+        """Read all shards but those that must wait for another one; whether there are such."""
+        others = [shard for shard in self.positions if shard not in self._threads]
+        for shard in others:
+            if self._is_next(shard) and not self.stopped.is_set():
+                self._begin(shard, self.positions[shard])
+        return not self.stopped.is_set() and any(shard not in self._threads for shard in others)
+
+    def _is_next(self, shard: str) -> bool:
+        """Whether all that was written before is read: what a shard has come of comes first."""
+        before = [parent for parent in self._parents.get(shard, []) if parent in self._parents]
+        return all(self.positions[parent].is_over for parent in before)
 
     def _begin(self, shard: str, position: Position) -> None:
         reader = ShardReader(self, shard, position)
@@ -103,10 +119,9 @@ class ShardReader:
         self._lanes: int = parameters.get("ParallelizationFactor") or 1
 
     def run(self) -> None:
-        while not self._stopped.is_set():
+        while not (self._stopped.is_set() or self._position.is_over):
             try:
-                if not self._step():
-                    return
+                self._step()
                 continue
             except (ClientError, BotoCoreError) as error:
                 LOG.info("pipe %s cannot read %s: %s", self._plan.name, self._shard, error)
@@ -117,18 +132,18 @@ class ShardReader:
                 self._position.iterator = None
             self._stopped.wait(LONGEST_WAIT / 4)
 
-    def _step(self) -> bool:
-        """Read some events and deal with them; False if the shard has ended."""
+    def _step(self) -> None:
+        """Read some events and deal with them."""
         iterator = self._position.iterator
         if iterator is None:
             iterator = self._stream.after(self._shard, self._position.sequence_number)
         events, following = self._gather(iterator)
         if events:
             if not self._work(events):
-                return True
+                return
             self._position.sequence_number = sequence_number(events[-1])
         self._position.iterator = following
-        return following is not None
+        self._position.is_over = following is None
 
     def _gather(self, iterator: str) -> tuple[list[Event], str | None]:
         """Events, until there are enough or the window has ended, and where to go on."""
@@ -323,11 +338,12 @@ class KinesisStream(_Stream):
     def __init__(self, plan: Plan) -> None:
         super().__init__(plan, "kinesis")
 
-    def shards(self) -> Iterator[str]:
+    def shards(self) -> Iterator[tuple[str, list[str]]]:
         pages = self._client.get_paginator("describe_stream").paginate(StreamARN=self._plan.source)
         for page in pages:
             for shard in page["StreamDescription"]["Shards"]:
-                yield shard["ShardId"]
+                parents = [shard.get(name) for name in ("ParentShardId", "AdjacentParentShardId")]
+                yield shard["ShardId"], [parent for parent in parents if parent]
 
     def start(self, shard: str, *, is_first: bool) -> Position:
         chosen: dict[str, Any] = {"ShardIteratorType": "TRIM_HORIZON"}
@@ -387,10 +403,11 @@ class DynamoDBStream(_Stream):
     def __init__(self, plan: Plan) -> None:
         super().__init__(plan, "dynamodbstreams")
 
-    def shards(self) -> Iterator[str]:
+    def shards(self) -> Iterator[tuple[str, list[str]]]:
         told = self._client.describe_stream(StreamArn=self._plan.source)["StreamDescription"]
         for shard in told["Shards"]:
-            yield shard["ShardId"]
+            parent = shard.get("ParentShardId")
+            yield shard["ShardId"], [parent] if parent else []
 
     def start(self, shard: str, *, is_first: bool) -> Position:
         kind = self._plan.source_parameters["StartingPosition"] if is_first else "TRIM_HORIZON"
