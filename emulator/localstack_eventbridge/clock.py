@@ -53,6 +53,8 @@ class Timer:
 class _Account:
     def __init__(self) -> None:
         self.offset = _NONE
+        #: When, in real time, the clock was moved, and its offset from then on.
+        self.moves: list[tuple[datetime, timedelta]] = []
         #: The time at which the clock stands while it is moved.
         self.standing: datetime | None = None
         self.moving = threading.Lock()
@@ -75,6 +77,14 @@ class Clock:
     def now(self, account: str) -> datetime:
         """The account's time, in UTC."""
         return self._get(account).now()
+
+    def at(self, account: str, real: datetime) -> datetime:
+        """What the account's clock showed at a real time, which is past."""
+        offset = _NONE
+        for moved, following in self._get(account).moves:
+            if moved <= real:
+                offset = following
+        return real + offset
 
     def offset(self, account: str) -> timedelta:
         """How far the account's clock has been moved."""
@@ -122,6 +132,7 @@ class Clock:
                 with self._changed:
                     state.standing = None
                     state.offset = before + delta
+                    state.moves.append((datetime.now(UTC), state.offset))
                     self._watch()
 
     def reset(self, account: str) -> None:
@@ -131,6 +142,7 @@ class Clock:
         with state.moving:
             self._clear(state)
             state.offset = _NONE
+            state.moves.clear()
 
     def _get(self, account: str) -> _Account:
         state = self._accounts.get(account)

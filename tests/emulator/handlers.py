@@ -167,3 +167,32 @@ def answers(event, context):
 def slow_echo(event, context):
     time.sleep(1)
     return event
+
+
+def refuses_poison(event, context):
+    """Fails for a batch with a record of the key "poison"."""
+    keys = [record["dynamodb"]["Keys"]["id"]["S"] for record in event]
+    if "poison" in keys:
+        raise ValueError(keys)
+
+
+def names_poison(event, context):
+    """Tells the record of the key "poison" by its event's id."""
+    return {
+        "batchItemFailures": [
+            {"itemIdentifier": record["eventID"]}
+            for record in event
+            if record["dynamodb"]["Keys"]["id"]["S"] == "poison"
+        ]
+    }
+
+
+def numbers_poison(event, context):
+    """Tells the record of the key "poison" by its sequence number."""
+    return {
+        "batchItemFailures": [
+            {"itemIdentifier": record["dynamodb"]["SequenceNumber"]}
+            for record in event
+            if record["dynamodb"]["Keys"]["id"]["S"] == "poison"
+        ]
+    }

@@ -38,13 +38,15 @@ class RawEvents:
         self._connection.close()
 
 
-class RawScheduler:
-    """One connection to the API of Scheduler, for one account."""
+class RawRest:
+    """One connection to an API of REST and JSON, for one account."""
 
-    def __init__(self, endpoint: str, account: str, region: str = "us-east-1") -> None:
+    def __init__(
+        self, endpoint: str, account: str, service: str, region: str = "us-east-1"
+    ) -> None:
         parts = urlsplit(endpoint)
         self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
-        signed = f"Credential={account}/20260101/{region}/scheduler/aws4_request"
+        signed = f"Credential={account}/20260101/{region}/{service}/aws4_request"
         self._headers = {
             "Content-Type": "application/json",
             "Authorization": f"AWS4-HMAC-SHA256 {signed}, SignedHeaders=host, Signature=0",

@@ -40,6 +40,21 @@ def test_advance_moves_one_account_and_no_other(clock: Clock) -> None:
     assert clock.offset("b") == timedelta(0)
 
 
+def test_what_a_clock_showed_at_a_real_time(clock: Clock) -> None:
+    """Of an hour ago it is known that the clock had not been moved yet."""
+    before = datetime.now(UTC) - HOUR
+    clock.advance("a", HOUR)
+    between = datetime.now(UTC)
+    clock.advance("a", 2 * HOUR)
+    now = datetime.now(UTC)
+    assert clock.at("a", before) == before
+    assert clock.at("a", between) == between + HOUR
+    assert clock.at("a", now) == now + 3 * HOUR
+    assert clock.at("b", now) == now
+    clock.reset("a")
+    assert clock.at("a", now) == now
+
+
 @pytest.mark.parametrize("delta", [-HOUR, timedelta(days=367)])
 def test_a_clock_moves_neither_back_nor_for_ever(clock: Clock, delta: timedelta) -> None:
     with pytest.raises(ValueError, match="0 seconds to 366 days"):

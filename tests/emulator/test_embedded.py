@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from plugin_http import advance
 
 TABLE = {
     "TableName": "orders",
@@ -75,6 +77,20 @@ def test_a_stream_tells_each_change_in_order(dynamodb: Any, client: Callable[...
     assert told[1]["dynamodb"]["NewImage"]["n"] == {"N": "2"}
 
 
+def test_whoever_waits_for_records_goes_on_with_one_iterator(
+    dynamodb: Any, client: Callable[..., Any]
+) -> None:
+    """Or a reader who waits would fill the memory with iterators."""
+    streams = client("dynamodbstreams")
+    latest = iterator(streams, "LATEST")
+    empty = streams.get_records(ShardIterator=latest)
+    assert (empty["NextShardIterator"], empty["Records"]) == (latest, [])
+    dynamodb.put_item(TableName="orders", Item={"userName": {"S": "one"}})
+    read = streams.get_records(ShardIterator=latest)
+    assert len(read["Records"]) == 1
+    assert streams.get_records(ShardIterator=read["NextShardIterator"])["Records"] == []
+
+
 def test_accounts_do_not_see_each_others_tables(
     dynamodb: Any, client: Callable[..., Any], account: str
 ) -> None:
@@ -92,6 +108,29 @@ def test_a_record_has_the_images_that_there_are(dynamodb: Any, client: Callable[
     assert inserted["NewImage"] == removed["OldImage"] == key
     assert "OldImage" not in inserted
     assert "NewImage" not in removed
+
+
+def test_a_record_has_binary_values_as_they_are(dynamodb: Any, client: Callable[..., Any]) -> None:
+    item = {
+        "userName": {"S": "swn"},
+        "raw": {"B": b"\x00\xff"},
+        "B": {"M": {"BS": {"BS": [b"\x01"]}, "B": {"L": [{"B": b"\x02"}]}}},
+    }
+    dynamodb.put_item(TableName="orders", Item=item)
+    [record] = records(client("dynamodbstreams"))
+    assert record["dynamodb"]["NewImage"] == item
+
+
+def test_a_record_has_the_time_of_the_accounts_clock(
+    dynamodb: Any, client: Callable[..., Any], account: str, endpoint: str
+) -> None:
+    advance(endpoint, account, "PT1H")
+    before = datetime.now(UTC) + timedelta(hours=1)
+    dynamodb.put_item(TableName="orders", Item={"userName": {"S": "swn"}})
+    [record] = records(client("dynamodbstreams"))
+    told = record["dynamodb"]["ApproximateCreationDateTime"]
+    # It is told in whole seconds.
+    assert timedelta(seconds=-1) <= told - before < timedelta(minutes=1)
 
 
 def test_an_update_that_makes_the_item_is_one_insert(

@@ -306,6 +306,16 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         {
             "Source": TABLE,
             "SourceParameters": {
+                "DynamoDBStreamParameters": FROM_START,
+                "FilterCriteria": {"Filters": [{"Pattern": '{"dynamodb": ["x"]}'}]},
+            },
+        },
+        "must be an object",
+    ),
+    (
+        {
+            "Source": TABLE,
+            "SourceParameters": {
                 "DynamoDBStreamParameters": {
                     **FROM_START,
                     "DeadLetterConfig": {"Arn": arn("sqs", "letters.fifo")},

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import handlers
@@ -10,8 +13,10 @@ import pytest
 from piping import Piping
 from routing import Queue, Routing
 
-from helpers import functions
+from helpers import emulator, functions
 from helpers.waiting import nothing_arrives, until
+
+RUNNER = Path(__file__).with_name("pipe_runner.py")
 
 
 def deploy(routing: Routing, name: str, handler: Any) -> str:
@@ -155,3 +160,86 @@ def test_twenty_pipes_at_once(piping: Piping, routing: Routing) -> None:
         piping.pipes.delete_pipe(Name=f"p{number}")
     until(lambda: not piping.pipes.list_pipes()["Pipes"], what="all pipes to be deleted")
     assert time.monotonic() - started < 30
+
+
+# --- a runner that dies ---------------------------------------------------------------------------
+
+Runner = Callable[[str], "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def runner(
+    localstack: emulator.Endpoint, routing: Routing, source: Queue, endpoint: str
+) -> Iterator[Runner]:
+    """runner(fault) is a process that reads the source as a pipe does; see pipe_runner.py."""
+    if localstack.lease is None:
+        pytest.skip("the emulator in a container is not installed on this computer")
+    processes = []
+
+    def run(fault: str) -> subprocess.Popen[str]:
+        command = [str(emulator.PYTHON), str(RUNNER), endpoint, routing.account, source.arn, fault]
+        processes.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+        return processes[-1]
+
+    yield run
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def line(process: subprocess.Popen[str]) -> str:
+    """The next message that a runner has sent on its way; nothing if it has ended."""
+    assert process.stdout
+    return process.stdout.readline().strip()
+
+
+def test_what_a_runner_had_when_it_was_killed_comes_again(
+    piping: Piping, routing: Routing, source: Queue, target: Queue, runner: Runner
+) -> None:
+    """A message is deleted when it has arrived, and not before.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-sqs.html
+    """
+    piping.send(source, "x")
+    process = runner("hangs")
+    assert line(process) == "x 1"
+    process.kill()
+    assert piping.left(source) == 1
+    piping.create(source.arn, target.arn)
+    (event,) = routing.receive(target)
+    assert (event["body"], event["attributes"]["ApproximateReceiveCount"]) == ("x", "2")
+    piping.empty(source)
+
+
+def test_what_cannot_be_deleted_comes_again(piping: Piping, source: Queue, runner: Runner) -> None:
+    """At least once: it has arrived before."""
+    piping.send(source, "x")
+    process = runner("undeletable")
+    assert [line(process), line(process)] == ["x 1", "x 2"]
+    piping.empty(source)
+
+
+def test_a_defect_neither_ends_a_pipe_nor_loses_a_message(
+    piping: Piping, source: Queue, runner: Runner
+) -> None:
+    piping.send(source, "x")
+    process = runner("defect")
+    assert [line(process), line(process)] == ["x 1", "x 2"]
+    piping.empty(source)
+
+
+def test_a_message_that_takes_longer_than_its_visibility_arrives_twice(
+    piping: Piping, routing: Routing, target: Queue
+) -> None:
+    """The time-out of the queue must be longer than enrichment and target take.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html
+    """
+    source = routing.queue("hasty", VisibilityTimeout="0")
+    function = deploy(routing, "slow", handlers.slow_echo)
+    piping.create(source.arn, target.arn, Enrichment=function)
+    piping.send(source, "x")
+    events = routing.receive(target, 2)
+    assert {event["messageId"] for event in events} == {events[0]["messageId"]}
+    counts = [event["attributes"]["ApproximateReceiveCount"] for event in events]
+    assert len({*counts}) == 2

@@ -54,35 +54,14 @@ def test_a_message_arrives_as_an_event_and_is_deleted(
 # --- filters --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("pattern", "body", "arrives"),
-    [
-        ({"body": {"city": ["Seattle"]}}, {"city": "Seattle"}, True),
-        ({"body": {"city": ["Seattle"]}}, {"city": "Portland"}, False),
-        ({"body": {"city": ["Seattle"]}}, "Seattle", False),
-        ({"body": ["Seattle"]}, "Seattle", True),
-        ({"body": ["Seattle"]}, "Portland", False),
-        ({"body": ["Seattle"]}, '["Seattle"]', False),
-        ({"attributes": {"ApproximateReceiveCount": ["1"]}}, "Seattle", True),
-        ({"attributes": {"ApproximateReceiveCount": ["1"]}}, {"city": "Seattle"}, True),
-        ({"eventSource": ["aws:sqs"]}, "Seattle", False),
-        ({"body": {"total": [{"numeric": [">", 10]}]}}, {"total": 11}, True),
-        ({"body": {"$or": [{"a": [1]}, {"b": [2]}]}}, {"b": 2}, True),
-        ({"body": {"a": [{"anything-but": [1]}]}}, {"a": 2}, True),
-        ({"body": {"a": [{"exists": False}]}}, {"b": 2}, True),
-    ],
-    ids=lambda value: str(value)[:50],
-)
-def test_filters(
-    piping: Piping, source: Queue, target: Queue, pattern: Any, body: Any, arrives: bool
+@pytest.mark.parametrize(("city", "arrives"), [("Seattle", True), ("Portland", False)])
+def test_what_does_not_match_is_deleted(
+    piping: Piping, source: Queue, target: Queue, city: str, arrives: bool
 ) -> None:
-    """A pattern for text matches no JSON, and the other way round; what does not match is deleted.
-
-    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-event-filtering.html
-    """
-    filters = {"Filters": [{"Pattern": json.dumps(pattern)}]}
+    """https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-event-filtering.html"""
+    filters = {"Filters": [{"Pattern": '{"body": {"city": ["Seattle"]}}'}]}
     piping.create(source.arn, target.arn, SourceParameters={"FilterCriteria": filters})
-    (message_id,) = piping.send(source, body)
+    (message_id,) = piping.send(source, {"city": city})
     piping.empty(source)
     assert piping.left(target) == arrives
     assert piping.stages(of=message_id) == ["received", "delivered" if arrives else "filtered"]
@@ -101,37 +80,6 @@ def test_one_of_several_filters_is_enough(
 
 # --- templates ------------------------------------------------------------------------------------
 
-BODY = {"id": 7, "name": 'Ann "A"', "tags": ["x", "y"], "items": [{"p": 1.5}, {"p": 2}], "t": True}
-TEMPLATES = [
-    ('{"id": <$.body.id>}', {"id": 7}),
-    ('{"id": "<$.body.id>"}', {"id": "7"}),
-    ('{"name": <$.body.name>}', {"name": 'Ann "A"'}),
-    ('{"text": "for <$.body.name>!"}', {"text": 'for Ann "A"!'}),
-    ('{"all": <$.body>}', {"all": BODY}),
-    ('{"is": <$.body.t>, "tags": <$.body.tags>}', {"is": True, "tags": ["x", "y"]}),
-    ('{"second": <$.body.tags[1]>}', {"second": "y"}),
-    ('{"prices": <$.body.items[*].p>}', {"prices": [1.5, 2]}),
-    ('{"pipe": <aws.pipes.pipe-name>}', {"pipe": "pipe"}),
-    ("[<$.body.id>, 2]", [7, 2]),
-    ("order <$.body.id> of <$.body.name>", 'order 7 of Ann "A"'),
-    ("<$.body.name>", 'Ann "A"'),
-    ("Hello, sender <b>", "Hello, sender <b>"),
-    ('{"none": "<$.body.missing>"}', {"none": ""}),
-]
-
-
-@pytest.mark.parametrize(("template", "expected"), TEMPLATES, ids=lambda value: str(value)[:40])
-def test_input_templates(
-    piping: Piping, routing: Routing, source: Queue, target: Queue, template: str, expected: Any
-) -> None:
-    """Paths see into the body; in JSON, values keep their types.
-
-    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-input-transformation.html
-    """
-    piping.create(source.arn, target.arn, TargetParameters={"InputTemplate": template})
-    piping.send(source, BODY)
-    assert routing.receive(target) == [expected]
-
 
 def test_reserved_variables(piping: Piping, routing: Routing, source: Queue, target: Queue) -> None:
     names = ("pipe-arn", "pipe-name", "source-arn", "enrichment-arn", "target-arn")
@@ -147,33 +95,6 @@ def test_reserved_variables(piping: Piping, routing: Routing, source: Queue, tar
     assert told["event"]["body"] == '{"a": 1}'
     assert told["event.json"]["body"] == {"a": 1}
     assert told["event"]["eventSource"] == "aws:sqs"
-
-
-def test_a_template_that_fails_is_visible_in_log_and_trace(
-    piping: Piping, routing: Routing, source: Queue, target: Queue
-) -> None:
-    logs, group = routing.client("logs"), "/aws/pipes/pipe"
-    logs.create_log_group(logGroupName=group)
-    destination = {"LogGroupArn": routing.arn("logs", f"log-group:{group}")}
-    piping.create(
-        source.arn,
-        target.arn,
-        TargetParameters={"InputTemplate": '{"a": <$.body.a> <$.body.b>}'},
-        LogConfiguration={"Level": "ERROR", "CloudwatchLogsLogDestination": destination},
-    )
-    (message_id,) = piping.send(source, {"a": 1, "b": 2})
-    reasons = until(piping.reasons, what="the failure")
-    assert "does not become JSON" in reasons[0]
-    assert piping.stages(of=message_id)[:2] == ["received", "failed"]
-    found = until(lambda: logs.filter_log_events(logGroupName=group)["events"], what="the log")
-    told = [json.loads(event["message"]) for event in found]
-    assert [record["messageType"] for record in told[:3]] == [
-        "TargetTransformationFailed",
-        "TargetStageFailed",
-        "ExecutionFailed",
-    ]
-    assert "does not become JSON" in told[0]["error"]["message"]
-    assert piping.left(target) == 0
 
 
 # --- batches --------------------------------------------------------------------------------------
@@ -320,56 +241,3 @@ def test_deduplication_id(piping: Piping, routing: Routing, source: Queue) -> No
     piping.pipes.start_pipe(Name="pipe")
     piping.empty(source)
     assert piping.left(target) == 2
-
-
-# --- the log --------------------------------------------------------------------------------------
-
-STEPS = {
-    "ERROR": [],
-    "INFO": [
-        "ExecutionStarted",
-        "TargetStageEntered",
-        "TargetStageSucceeded",
-        "ExecutionSucceeded",
-    ],
-    "TRACE": [
-        "ExecutionStarted",
-        "TargetStageEntered",
-        "TargetTransformationStarted",
-        "TargetTransformationSucceeded",
-        "TargetInvocationStarted",
-        "TargetInvocationSucceeded",
-        "TargetStageSucceeded",
-        "ExecutionSucceeded",
-    ],
-}
-
-
-@pytest.mark.parametrize("level", STEPS)
-@pytest.mark.parametrize("data", [[], ["ALL"]])
-def test_the_log_has_the_steps_of_its_level(
-    piping: Piping, routing: Routing, source: Queue, target: Queue, level: str, data: list[str]
-) -> None:
-    """https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-logs.html"""
-    logs, group = routing.client("logs"), "/aws/pipes/pipe"
-    logs.create_log_group(logGroupName=group)
-    arn = piping.create(
-        source.arn,
-        target.arn,
-        TargetParameters={"InputTemplate": "<$.body>"},
-        LogConfiguration={
-            "Level": level,
-            "CloudwatchLogsLogDestination": {
-                "LogGroupArn": routing.arn("logs", f"log-group:{group}:*")
-            },
-            "IncludeExecutionData": data,
-        },
-    )
-    piping.send(source, "secret")
-    piping.empty(source)
-    found = logs.filter_log_events(logGroupName=group)["events"]
-    told = [json.loads(event["message"]) for event in found]
-    assert [record["messageType"] for record in told] == STEPS[level]
-    assert {record["resourceArn"] for record in told} <= {arn}
-    assert len({record["executionId"] for record in told}) <= 1
-    assert any("secret" in event["message"] for event in found) == bool(data and told)

@@ -15,7 +15,7 @@ import botocore.session
 import pytest
 from botocore.model import OperationModel, Shape
 from plugin_http import advance
-from raw import RawScheduler
+from raw import RawRest
 from routing import Clients
 from scheduling import Scheduling
 from test_events_fuzz import ACCOUNT, HOSTILE_SCHEDULES, LONGEST, STRINGS, Fuzzer
@@ -36,19 +36,19 @@ CODES = {
 }
 
 
-class SchedulerFuzzer(Fuzzer):
-    """Sends requests of one account, and looks at each answer."""
+class RestFuzzer(Fuzzer):
+    """Sends requests of one account to an API of REST and JSON, and looks at each answer."""
 
-    def __init__(self, endpoint: str, account: str) -> None:
+    def __init__(self, endpoint: str, account: str, service: str, codes: set[str]) -> None:
         super().__init__(endpoint, account)
-        self._scheduler = RawScheduler(endpoint, account)
+        self._rest, self._codes = RawRest(endpoint, account, service), codes
 
     def ask(self, operation: OperationModel, parameters: Any) -> tuple[int, str]:
         text = json.dumps(parameters).replace(ACCOUNT, self._account)
-        return self._look(lambda: self._scheduler.call(operation, json.loads(text)), parameters)
+        return self._look(lambda: self._rest.call(operation, json.loads(text)), parameters)
 
     def ask_raw(self, method: str, path: str, body: bytes = b"") -> tuple[int, str]:
-        return self._look(lambda: self._scheduler.send(method, path, body), (path, body[:300]))
+        return self._look(lambda: self._rest.send(method, path, body), (path, body[:300]))
 
     def _look(self, send: Any, sent: Any) -> tuple[int, str]:
         self.sent += 1
@@ -56,15 +56,15 @@ class SchedulerFuzzer(Fuzzer):
         status, code, answer = send()
         took = time.monotonic() - started
         told = f"{str(sent)[:600]}: {status} {code} {str(answer)[:800]}, {took:.1f} s"
-        assert status == 200 or (code in CODES and 400 <= status < 410), told
+        assert status == 200 or (code in self._codes and 400 <= status < 410), told
         assert status == 200 or answer.get("Message") or answer.get("message"), told
         assert took < LONGEST, told
         return status, code
 
 
 @pytest.fixture
-def fuzzer(endpoint: str, account: str) -> SchedulerFuzzer:
-    return SchedulerFuzzer(endpoint, account)
+def fuzzer(endpoint: str, account: str) -> RestFuzzer:
+    return RestFuzzer(endpoint, account, "scheduler", CODES)
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def healthy(client: Clients, account: str, endpoint: str) -> Iterator[Scheduling
     assert time.monotonic() - started < LONGEST
 
 
-def good(fuzzer: SchedulerFuzzer, **more: Any) -> dict[str, Any]:
+def good(fuzzer: RestFuzzer, **more: Any) -> dict[str, Any]:
     """A request for CreateSchedule that is right but for what is given."""
     return {
         "Name": f"n{fuzzer.sent}",
@@ -100,7 +100,7 @@ def target(**more: Any) -> dict[str, Any]:
     }
 
 
-def test_bad_values_in_every_operation(fuzzer: SchedulerFuzzer, healthy: Scheduling) -> None:
+def test_bad_values_in_every_operation(fuzzer: RestFuzzer, healthy: Scheduling) -> None:
     for name in MODEL.operation_names:
         operation = MODEL.operation_model(name)
         for _ in range(TRIES):
@@ -108,14 +108,14 @@ def test_bad_values_in_every_operation(fuzzer: SchedulerFuzzer, healthy: Schedul
     assert fuzzer.sent >= 600
 
 
-def spoiled_members(fuzzer: SchedulerFuzzer, shape: Shape) -> Iterator[tuple[str, Any]]:
+def spoiled_members(fuzzer: RestFuzzer, shape: Shape) -> Iterator[tuple[str, Any]]:
     for name, member in shape.members.items():
         for _ in range(12):
             yield name, fuzzer.bad_value(member)
 
 
 def test_one_bad_value_in_a_good_schedule(
-    fuzzer: SchedulerFuzzer, healthy: Scheduling, endpoint: str, account: str
+    fuzzer: RestFuzzer, healthy: Scheduling, endpoint: str, account: str
 ) -> None:
     operation = MODEL.operation_model("CreateSchedule")
     shape = operation.input_shape
@@ -141,7 +141,7 @@ HOSTILE = [
 
 
 def test_hostile_expressions_and_zones(
-    fuzzer: SchedulerFuzzer, healthy: Scheduling, endpoint: str, account: str
+    fuzzer: RestFuzzer, healthy: Scheduling, endpoint: str, account: str
 ) -> None:
     operation = MODEL.operation_model("CreateSchedule")
     zones = itertools.cycle(("UTC", "Pacific/Kiritimati", "America/Los_Angeles"))
@@ -178,7 +178,7 @@ HOSTILE_INPUTS = [
 
 
 def test_hostile_inputs(
-    fuzzer: SchedulerFuzzer, healthy: Scheduling, endpoint: str, account: str
+    fuzzer: RestFuzzer, healthy: Scheduling, endpoint: str, account: str
 ) -> None:
     operation = MODEL.operation_model("CreateSchedule")
     arns = ["sqs:sendMessage", "sqs:purgeQueue", "sns:publish", "s3:putObject", "lambda:invoke"]
@@ -211,9 +211,7 @@ BODIES = [
 ]
 
 
-def test_bodies_and_paths_that_are_no_requests(
-    fuzzer: SchedulerFuzzer, healthy: Scheduling
-) -> None:
+def test_bodies_and_paths_that_are_no_requests(fuzzer: RestFuzzer, healthy: Scheduling) -> None:
     for body in BODIES:
         for method in ("POST", "PUT"):
             assert fuzzer.ask_raw(method, "/schedules/n", body)[0] == 400

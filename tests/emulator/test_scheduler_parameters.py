@@ -5,22 +5,18 @@ The parameters are those of AWS's own model, down to the last member.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import botocore.session
 import pytest
+from api_model import beyond, constrained, parameters, table, untested
 from botocore import xform_name
 from botocore.exceptions import ClientError
-from botocore.model import ListShape, MapShape, Shape, StructureShape
-from raw import RawScheduler
+from raw import RawRest
 from scheduling import Scheduling
 
 MODEL = botocore.session.get_session().get_service_model("scheduler")
 OPERATIONS = MODEL.operation_names
-README = (Path(__file__).parents[2] / "emulator" / "README.md").read_text()
 
 #: Operations that describe a schedule, and its name: one that is there can be updated.
 NAMES = {"CreateSchedule": "other", "UpdateSchedule": "s"}
@@ -48,40 +44,17 @@ REFUSED: dict[str, tuple[Any, dict[str, Any]]] = {
 }
 
 
-def parameters(shape: Shape, path: str = "") -> Iterator[str]:
-    """All parameters with dotted names; what is within a refused one is refused with it."""
-    if path in REFUSED or not isinstance(shape, StructureShape):
-        yield path
-    else:
-        for name, member in shape.members.items():
-            inner = member.member if isinstance(member, ListShape) else member
-            yield from parameters(inner, f"{path}.{name}".lstrip("."))
-
-
-def table() -> dict[str, dict[str, str]]:
-    """By operation, what the table in the README says of each parameter."""
-    section = README.partition("### Parameters of Scheduler")[2].partition("\n#")[0]
-    found: dict[str, dict[str, str]] = {}
-    for operations, names, verdict in re.findall(
-        r"^\| (.+?) \| (.+?) \| (honoured|refused)[^|]*\|$", section, re.MULTILINE
-    ):
-        for operation in re.findall(r"`(\w+)`", operations):
-            told = found.setdefault(operation, {})
-            told |= dict.fromkeys(re.findall(r"`([\w.]+)`", names), verdict)
-    return found
-
-
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_the_table_tells_of_every_parameter(operation: str) -> None:
     expected = {
         name: "refused" if name in REFUSED else "honoured"
-        for name in parameters(MODEL.operation_model(operation).input_shape)
+        for name in parameters(MODEL.operation_model(operation).input_shape, REFUSED)
     }
-    assert table()[operation] == expected
+    assert table("Scheduler")[operation] == expected
 
 
 def test_the_table_tells_of_no_other_operation() -> None:
-    assert table().keys() == set(OPERATIONS)
+    assert table("Scheduler").keys() == set(OPERATIONS)
 
 
 @pytest.mark.parametrize("operation", NAMES)
@@ -111,7 +84,9 @@ def test_what_the_table_calls_refused_is_refused(
 def test_what_no_model_knows_is_refused(endpoint: str, account: str) -> None:
     """A parameter that AWS may add one day would do nothing here."""
     model = MODEL.operation_model("CreateScheduleGroup")
-    status, code, answer = RawScheduler(endpoint, account).call(model, {"Name": "g", "New": 1})
+    status, code, answer = RawRest(endpoint, account, "scheduler").call(
+        model, {"Name": "g", "New": 1}
+    )
     assert (status, code) == (400, "ValidationException")
     assert "Parameter New is not valid" in answer["Message"]
 
@@ -120,7 +95,7 @@ HONOURED = sorted(
     {
         name
         for operation in OPERATIONS
-        for name in parameters(MODEL.operation_model(operation).input_shape)
+        for name in parameters(MODEL.operation_model(operation).input_shape, REFUSED)
     }
     - REFUSED.keys()
 )
@@ -128,49 +103,13 @@ HONOURED = sorted(
 
 def test_each_honoured_parameter_is_looked_at_in_a_test() -> None:
     """By its last name, in the other modules of tests of Scheduler."""
-    modules = Path(__file__).parent.glob("test_scheduler_*.py")
-    text = "".join(path.read_text() for path in modules if path != Path(__file__))
-    unseen = [name for name in HONOURED if name.rpartition(".")[2] not in text]
-    assert not unseen
-
-
-def constrained(
-    shape: Shape, path: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], Shape]]:
-    """Where in a request the model limits a value, and how."""
-    if isinstance(shape, StructureShape):
-        for name, member in shape.members.items():
-            if ".".join((*path, name)) not in REFUSED:
-                yield from constrained(member, (*path, name))
-    elif not isinstance(shape, MapShape) and shape.metadata.keys() & {
-        "max",
-        "min",
-        "enum",
-        "pattern",
-    }:
-        yield path, shape
-
-
-def beyond(shape: Shape) -> Iterator[Any]:
-    """Values that the constraints of the shape do not allow."""
-    limits = shape.metadata
-    if shape.type_name == "integer":
-        yield from (limits["max"] + 1, limits["min"] - 1)
-    elif shape.type_name == "string":
-        if "max" in limits:
-            yield "x" * (limits["max"] + 1)
-        if limits.get("min"):
-            yield ""
-        if "enum" in limits or "pattern" in limits:
-            yield "☃"
-    elif isinstance(shape, ListShape) and "max" in limits:
-        yield [None] * (limits["max"] + 1)
+    assert not untested(HONOURED, "test_scheduler_*.py", but=__file__)
 
 
 LIMITS = [
     (operation, path, value)
     for operation in OPERATIONS
-    for path, shape in constrained(MODEL.operation_model(operation).input_shape)
+    for path, shape in constrained(MODEL.operation_model(operation).input_shape, REFUSED)
     for value in beyond(shape)
 ]
 
@@ -178,7 +117,7 @@ LIMITS = [
 def test_every_constraint_of_the_model_is_enforced(endpoint: str, account: str) -> None:
     """A value beyond a limit is refused with ValidationException that names where it is."""
     assert len(LIMITS) > 100
-    raw = RawScheduler(endpoint, account)
+    raw = RawRest(endpoint, account, "scheduler")
     for operation, path, value in LIMITS:
         model = MODEL.operation_model(operation)
         in_path = model.input_shape.members[path[0]].serialization.get("location") == "uri"

@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html
 
 from __future__ import annotations
 
+import base64
 import threading
 from typing import Any
 
@@ -15,6 +16,8 @@ from localstack.aws.api.core import ServiceRequest, ServiceRequestHandler, Servi
 from moto.dynamodb.models import table
 from moto.dynamodb.models.dynamo_type import Item
 from moto.dynamodb.models.table import StreamRecord, StreamShard
+
+from localstack_eventbridge.clock import clock
 
 # moto does not guard its tables: what an operation has checked must still hold when it writes.
 _lock = threading.Lock()
@@ -35,6 +38,12 @@ class Shard(StreamShard):
         change = StreamRecord(self.table, view, kind, old, new, 0)
         change.record["awsRegion"] = self.table.region_name
         told = change.record["dynamodb"]
+        # How old a record is depends on the account's time. With its zone: moto takes any other for
+        # that of the computer.
+        told["ApproximateCreationDateTime"] = clock.now(self.account_id).isoformat()
+        for name in ("Keys", "OldImage", "NewImage"):
+            if name in told:
+                told[name] = _with_bytes(told[name])
         for image, item in (("OldImage", old), ("NewImage", new)):
             if item is None:
                 told.pop(image, None)
@@ -48,6 +57,19 @@ class Shard(StreamShard):
     def __deepcopy__(self, memo: dict[int, Any]) -> Shard:
         """The same: moto restores a table from a copy, and the readers must not lose theirs."""
         return self
+
+
+def _with_bytes(value: Any) -> Any:
+    """Attributes with binary values as bytes: moto has base64, which it would encode again."""
+    if isinstance(value, list):
+        return [_with_bytes(inner) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    if len(value) == 1 and isinstance(value.get("B"), str):
+        return {"B": base64.b64decode(value["B"])}
+    if len(value) == 1 and isinstance(value.get("BS"), list):
+        return {"BS": [base64.b64decode(text) for text in value["BS"]]}
+    return {name: _with_bytes(inner) for name, inner in value.items()}
 
 
 def recorded(operation: ServiceRequestHandler) -> ServiceRequestHandler:

@@ -148,7 +148,7 @@ def _check_source(settings: Settings, region: str) -> None:
     elif source.endswith(".fifo"):
         _check_fifo(chosen or {})
     try:
-        Filter((parameters.get("FilterCriteria") or {}).get("Filters") or [])
+        Filter((parameters.get("FilterCriteria") or {}).get("Filters") or [], service)
     except InvalidPattern as error:
         _refuse("SourceParameters.FilterCriteria", error.args[0])
 

@@ -7,8 +7,8 @@ https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-batching-concu
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, TypeVar
 
 from localstack.services.lambda_.event_source_mapping.pollers.poller import (
     get_batch_item_failures,
@@ -29,6 +29,8 @@ LOG = logging.getLogger(__name__)
 NOTHING: tuple[Any, ...] = (None, "", {}, [])
 
 Failed = dict[int, str]
+
+T = TypeVar("T")
 
 
 def identifier(event: Event) -> str:
@@ -99,19 +101,16 @@ class Execution:
     def _enrich(self) -> list[Any]:
         """The events that the enrichment makes of the batch, none if the target is not called."""
         parameters = self._plan.enrichment_parameters
-        self._log.step("EnrichmentStageEntered", payload=self._events)
+        self._log.step("EnrichmentStageEntered")
         try:
             items = self._items("Enrichment", parameters, self._events)
-            self._log.step("EnrichmentInvocationStarted", awsRequest=_texts(items))
-            answer = calls.enrich(self._plan, items)
-        except calls.CallFailed as failure:
-            self._log.step("EnrichmentInvocationFailed", error=failure.error)
-            self._log.step("EnrichmentStageFailed", error=failure.error)
+            answer = self._call("Enrichment", calls.enrich, items)
+        except (calls.CallFailed, inputs.InputError) as error:
+            self._log.step("EnrichmentStageFailed", error=_told(error))
             raise
-        except inputs.InputError as error:
-            self._log.step("EnrichmentStageFailed", error={"message": str(error)})
-            raise
-        self._log.step("EnrichmentInvocationSucceeded", awsResponse=answer)
+        self._log.step(
+            "EnrichmentInvocationSucceeded", awsRequest=_texts(items), awsResponse=answer
+        )
         enriched = [] if answer in NOTHING else answer if isinstance(answer, list) else [answer]
         self._log.step("EnrichmentStageSucceeded", payload=enriched)
         tell(self._plan, self._events, "enriched", self._log.id, answered=len(enriched))
@@ -122,24 +121,30 @@ class Execution:
         return enriched
 
     def _deliver(self, events: list[Any]) -> Failed:
-        self._log.step("TargetStageEntered", payload=events)
+        self._log.step("TargetStageEntered")
         try:
             self._demand_room(len(events))
             items = self._items("Target", self._plan.target_parameters, events)
-            self._log.step("TargetInvocationStarted", awsRequest=_texts(items))
-            answer = calls.deliver(self._plan, items)
-        except calls.CallFailed as failure:
-            self._log.step("TargetInvocationFailed", error=failure.error)
-            self._log.step("TargetStageFailed", error=failure.error)
-            raise
-        except inputs.InputError as error:
-            self._log.step("TargetStageFailed", error={"message": str(error)})
+            answer = self._call("Target", calls.deliver, items)
+        except (calls.CallFailed, inputs.InputError) as error:
+            self._log.step("TargetStageFailed", error=_told(error))
             raise
         failed = self._failed(answer, len(events))
-        self._log_answer(answer, failed)
+        self._log_answer(items, answer, failed)
         done = [event for number, event in enumerate(self._events) if number not in failed]
         tell(self._plan, done, "delivered", self._log.id, arn=self._plan.target)
         return failed
+
+    def _call(
+        self, stage: str, call: Callable[[Plan, Sequence[calls.Item]], T], items: list[calls.Item]
+    ) -> T:
+        self._log.step(f"{stage}InvocationStarted")
+        try:
+            return call(self._plan, items)
+        except (calls.CallFailed, inputs.InputError) as error:
+            request = _texts(items)
+            self._log.step(f"{stage}InvocationFailed", error=_told(error), awsRequest=request)
+            raise
 
     def _demand_room(self, count: int) -> None:
         limit = most(self._plan.target)
@@ -154,7 +159,7 @@ class Execution:
         template = parameters.get("InputTemplate")
         if not template:
             return [calls.Item(_as_text(event), _shown(event)) for event in events]
-        self._log.step(f"{stage}TransformationStarted", payload=events)
+        self._log.step(f"{stage}TransformationStarted")
         items = []
         try:
             for event in events:
@@ -167,13 +172,16 @@ class Execution:
         self._log.step(f"{stage}TransformationSucceeded", payload=_texts(items))
         return items
 
-    def _log_answer(self, answer: calls.Answer, failed: Failed) -> None:
-        how = "Succeeded"
+    def _log_answer(self, items: list[calls.Item], answer: calls.Answer, failed: Failed) -> None:
+        request, response = _texts(items), answer.response
+        how, error = "Succeeded", None
         if failed:
             how = "PartiallyFailed" if len(failed) < len(self._events) else "Failed"
-        error = {"message": next(iter(failed.values()))} if failed else None
-        self._log.step(f"TargetInvocation{how}", awsResponse=answer.response, error=error)
-        self._log.step(f"TargetStage{how}", error=error)
+            error = {"message": next(iter(failed.values()))}
+        self._log.step(
+            f"TargetInvocation{how}", error=error, awsRequest=request, awsResponse=response
+        )
+        self._log.step(f"TargetStage{how}", error=error, payload=None if failed else request)
 
     def _failed(self, answer: calls.Answer, sent: int) -> Failed:
         """The events of the source that have failed; all, if it is not known which."""
@@ -201,6 +209,11 @@ def sequence_number(event: Event) -> str:
     """That of a record of a stream; the id of a message."""
     found = event.get("sequenceNumber") or event.get("dynamodb", {}).get("SequenceNumber")
     return found or identifier(event)
+
+
+def _told(error: calls.CallFailed | inputs.InputError) -> dict[str, Any]:
+    """An error as the log has it."""
+    return error.error if isinstance(error, calls.CallFailed) else {"message": str(error)}
 
 
 def _shown(event: Any) -> Any:

@@ -19,15 +19,19 @@ LONGEST_PATTERN = 4096
 #: The field of an event that holds what the producer has sent.
 DATA = ("body", "data")
 
+#: What a stream's records hold: a pattern for it must be one for JSON.
+DATA_OF_STREAMS = {"dynamodb": "dynamodb", "kinesis": "data"}
+
 _PLAIN, _JSON = "plain", "json"
 
 
 class Filter:
     """Up to five patterns, one of which is enough; without any, everything is wanted."""
 
-    def __init__(self, filters: Sequence[Mapping[str, str]]) -> None:
-        """Raises InvalidPattern."""
-        self._patterns = [_Wanted(entry.get("Pattern") or "") for entry in filters]
+    def __init__(self, filters: Sequence[Mapping[str, str]], service: str) -> None:
+        """For events of a source of this service. Raises InvalidPattern."""
+        texts = [entry.get("Pattern") or "" for entry in filters]
+        self._patterns = [_Wanted(text, DATA_OF_STREAMS.get(service)) for text in texts]
 
     def accepts(self, event: Mapping[str, Any]) -> bool:
         """Whether the event, as it comes from the source and without its metadata, is wanted."""
@@ -44,10 +48,15 @@ class Filter:
 class _Wanted:
     """A pattern, and of what kind it wants the data: a mismatch is none, whatever the values."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, only_json: str | None) -> None:
         self._pattern: Pattern = compile_pattern(text, LONGEST_PATTERN)
         _refuse_what_pipes_lack(self._pattern, text)
-        self._kinds = _kinds(json.loads(text))
+        pattern = json.loads(text)
+        if only_json and not isinstance(pattern.get(only_json, {}), dict):
+            raise InvalidPattern(
+                f"Event pattern is not valid. Reason: the pattern of {only_json} must be an object"
+            )
+        self._kinds = _kinds(pattern)
 
     def accepts(self, event: Mapping[str, Any], kinds: Mapping[str, str]) -> bool:
         if any(kinds.get(name) != kind for name, kind in self._kinds.items()):

@@ -17,25 +17,10 @@ from localstack.aws.connect import connect_to
 
 from localstack_eventbridge.delivery.job import place_of
 from localstack_eventbridge.delivery.senders import log_group
+from localstack_eventbridge.pipes import steps
 from localstack_eventbridge.pipes.plan import Plan
 
 LOG = logging.getLogger(__name__)
-
-LEVELS = ("OFF", "ERROR", "INFO", "TRACE")
-
-#: Bytes of a log event.
-#: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
-LONGEST = 256 * 1024
-DATA = ("awsRequest", "awsResponse", "payload")
-
-
-def level_of(step: str) -> str:
-    """The level at which an execution step is logged, as the page above lists them."""
-    if step.endswith(("Failed", "Throttled", "Timeout")):
-        return "ERROR"
-    if "Transformation" in step or "Invocation" in step:
-        return "TRACE"
-    return "INFO"
 
 
 class Log:
@@ -43,7 +28,7 @@ class Log:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self.level = LEVELS.index(plan.log["Level"])
+        self.level: str = plan.log["Level"]
         self.has_data = "ALL" in (plan.log.get("IncludeExecutionData") or [])
         self._group = (plan.log.get("CloudwatchLogsLogDestination") or {}).get("LogGroupArn", "")
         self._stream = ""
@@ -78,8 +63,7 @@ class Execution:
 
     def step(self, name: str, *, error: dict[str, Any] | None = None, **data: Any) -> None:
         """Note a step; `data` may be payload, awsRequest and awsResponse."""
-        level = level_of(name)
-        if LEVELS.index(level) > self._log.level:
+        if not steps.is_logged(name, self._log.level):
             return
         when = int(time.time() * 1000)
         record: dict[str, Any] = {
@@ -87,14 +71,14 @@ class Execution:
             "timestamp": when,
             "executionId": self.id,
             "messageType": name,
-            "logLevel": level,
+            "logLevel": steps.level_of(name),
         }
         if error:
             record["error"] = error
         if self._log.has_data and data:
             record |= {key: _text(value) for key, value in data.items() if value is not None}
             record["truncatedFields"] = []
-        self._records.append((when, _cut(record)))
+        self._records.append((when, steps.as_text(record)))
 
     def end(self) -> None:
         if self._records:
@@ -103,13 +87,3 @@ class Execution:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-
-
-def _cut(record: dict[str, Any]) -> str:
-    text = json.dumps(record, ensure_ascii=False)
-    for name in DATA:
-        if len(text.encode()) > LONGEST and record.get(name):
-            record[name] = record[name][:1000]
-            record["truncatedFields"].append(name)
-            text = json.dumps(record, ensure_ascii=False)
-    return text

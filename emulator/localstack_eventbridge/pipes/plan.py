@@ -75,7 +75,8 @@ class Plan:
         self.kind = SOURCES[service_of(self.source)]
         source: Mapping[str, Any] = settings.get("SourceParameters") or {}
         self.source_parameters: Mapping[str, Any] = source.get(self.kind.parameters) or {}
-        self.filter = Filter((source.get("FilterCriteria") or {}).get("Filters") or [])
+        filters = (source.get("FilterCriteria") or {}).get("Filters") or []
+        self.filter = Filter(filters, service_of(self.source))
         self.enrichment: str = settings.get("Enrichment") or ""
         self.enrichment_parameters: Mapping[str, Any] = settings.get("EnrichmentParameters") or {}
         self.target: str = settings["Target"]

@@ -72,10 +72,13 @@ class QueueSource:
                     self._slots.acquire()
                     _workers.submit(partial(self._work, batch))
                 wait = FIRST_WAIT
+                continue
             except (ClientError, BotoCoreError) as error:
                 LOG.info("pipe %s cannot read %s: %s", self._plan.name, self._plan.source, error)
-                self._stopped.wait(wait)
-                wait = min(wait * 2, LONGEST_WAIT)
+            except Exception:
+                LOG.exception("pipe %s reads %s again", self._plan.name, self._plan.source)
+            self._stopped.wait(wait)
+            wait = min(wait * 2, LONGEST_WAIT)
         for _ in range(AT_ONCE):
             self._slots.acquire()
 

@@ -21,6 +21,8 @@ class Position:
 
     iterator: str | None = None
     sequence_number: str | None = None
+    #: The shard was split or merged, and has been read to its end.
+    is_over: bool = False
 
 
 @dataclass

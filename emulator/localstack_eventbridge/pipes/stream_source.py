@@ -60,27 +60,44 @@ class StreamSource:
         self.stream: KinesisStream | DynamoDBStream
         self.stream = STREAMS[service_of(plan.source)](plan)
         self._threads: dict[str, threading.Thread] = {}
+        #: The shards that there are, and which of them each has come of.
+        self._parents: dict[str, list[str]] = {}
 
     def prepare(self) -> None:
         """Find where to begin: from now on, nothing is missed. Raises ClientError."""
         is_first = not self.positions
-        for shard in self.stream.shards():
+        self._parents = dict(self.stream.shards())
+        for shard in self._parents:
             # A shard that comes later is read from its beginning: another one has ended there.
             if shard not in self.positions:
                 self.positions[shard] = self.stream.start(shard, is_first=is_first)
 
     def run(self) -> None:
         while not self.stopped.is_set():
-            for shard, position in self.positions.items():
-                if shard not in self._threads:
-                    self._begin(shard, position)
-            self.stopped.wait(SHARDS_INTERVAL)
+            look = time.monotonic() + SHARDS_INTERVAL
+            while self._begin_what_can() and time.monotonic() < look:
+                self.stopped.wait(INTERVAL)
+            if self.stopped.wait(max(0, look - time.monotonic())):
+                break
             try:
                 self.prepare()
             except (ClientError, BotoCoreError) as error:
                 LOG.info("pipe %s cannot read %s: %s", self.plan.name, self.plan.source, error)
         for thread in self._threads.values():
             thread.join()
+
+    def _begin_what_can(self) -> bool:
+        """Read all shards but those that must wait for another one; whether there are such."""
+        others = [shard for shard in self.positions if shard not in self._threads]
+        for shard in others:
+            if self._is_next(shard) and not self.stopped.is_set():
+                self._begin(shard, self.positions[shard])
+        return not self.stopped.is_set() and any(shard not in self._threads for shard in others)
+
+    def _is_next(self, shard: str) -> bool:
+        """Whether all that was written before is read: what a shard has come of comes first."""
+        before = [parent for parent in self._parents.get(shard, []) if parent in self._parents]
+        return all(self.positions[parent].is_over for parent in before)
 
     def _begin(self, shard: str, position: Position) -> None:
         reader = ShardReader(self, shard, position)
@@ -102,26 +119,31 @@ class ShardReader:
         self._lanes: int = parameters.get("ParallelizationFactor") or 1
 
     def run(self) -> None:
-        while not self._stopped.is_set():
+        while not (self._stopped.is_set() or self._position.is_over):
             try:
-                iterator = self._position.iterator
-                if iterator is None:
-                    iterator = self._stream.after(self._shard, self._position.sequence_number)
-                batch, following = self._gather(iterator)
+                self._step()
+                continue
             except (ClientError, BotoCoreError) as error:
                 LOG.info("pipe %s cannot read %s: %s", self._plan.name, self._shard, error)
-                # Iterators expire, sequence numbers do not.
-                if self._position.sequence_number:
-                    self._position.iterator = None
-                self._stopped.wait(LONGEST_WAIT / 4)
-                continue
-            if batch and not self._work(batch):
+            except Exception:
+                LOG.exception("pipe %s reads %s again", self._plan.name, self._shard)
+            # Iterators expire, sequence numbers do not.
+            if self._position.sequence_number:
+                self._position.iterator = None
+            self._stopped.wait(LONGEST_WAIT / 4)
+
+    def _step(self) -> None:
+        """Read some events and deal with them."""
+        iterator = self._position.iterator
+        if iterator is None:
+            iterator = self._stream.after(self._shard, self._position.sequence_number)
+        events, following = self._gather(iterator)
+        if events:
+            if not self._work(events):
                 return
-            if batch:
-                self._position.sequence_number = sequence_number(batch[-1])
-            self._position.iterator = following
-            if following is None:
-                return
+            self._position.sequence_number = sequence_number(events[-1])
+        self._position.iterator = following
+        self._position.is_over = following is None
 
     def _gather(self, iterator: str) -> tuple[list[Event], str | None]:
         """Events, until there are enough or the window has ended, and where to go on."""
@@ -162,7 +184,9 @@ class ShardReader:
             thread.start()
         for thread in threads:
             thread.join()
-        return len(done) == len(threads) and all(done)
+        if len(done) < len(threads):
+            raise RuntimeError("a batch has ended with a defect")
+        return all(done)
 
     def _split(self, events: list[Event]) -> list[list[Event]]:
         """Into as many parts as there may be batches at once; those of one key stay together."""
@@ -180,9 +204,8 @@ class ShardReader:
 
     def _try(self, events: list[Event]) -> bool:
         """Try until they have arrived or are given up; False if the pipe was stopped before."""
-        retries, attempts = 0, 0
-        while events := self._young(events, attempts):
-            attempts += 1
+        retries = 0
+        while events := self._young(events):
             failed = Execution(self._plan, self._log, events).run()
             first = min(failed, default=len(events))
             # What came before the first that failed has arrived.
@@ -196,7 +219,7 @@ class ShardReader:
                 return self._try(events[:half]) and self._try(events[half:])
             retries = 0 if is_progress else retries
             if retries == self._most_retries:
-                self._give_up(events, "RetryAttemptsExhausted", attempts)
+                self._give_up(events, "RetryAttemptsExhausted")
                 self._advance(events[-1])
                 return True
             retries += 1
@@ -210,22 +233,26 @@ class ShardReader:
             self._position.sequence_number = sequence_number(event)
             self._position.iterator = None
 
-    def _young(self, events: list[Event], attempts: int) -> list[Event]:
+    def _young(self, events: list[Event]) -> list[Event]:
         """The events that are not too old; the others are given up."""
         if self._most_seconds == ENDLESS:
             return events
-        end = clock.now(self._plan.account).timestamp() - self._most_seconds
-        old = [event for event in events if self._stream.arrival(event) < end]
+        now = clock.now(self._plan.account)
+        young: list[Event] = []
+        old: list[Event] = []
+        for event in events:
+            age = now - self._stream.arrived(event)
+            (old if age.total_seconds() > self._most_seconds else young).append(event)
         if old:
-            self._give_up(old, "RecordAgeExceeded", attempts)
-        return [event for event in events if self._stream.arrival(event) >= end]
+            self._give_up(old, "RecordAgeExceeded")
+        return young
 
-    def _give_up(self, events: list[Event], condition: str, attempts: int) -> None:
+    def _give_up(self, events: list[Event], condition: str) -> None:
         """Tell the dead-letter queue, if there is one, which records were left out."""
         queue = (self._plan.source_parameters.get("DeadLetterConfig") or {}).get("Arn")
         lost = "the pipe has no dead-letter queue"
         if queue:
-            lost = self._bury(queue, self._letter(events, condition, attempts))
+            lost = self._bury(queue, self._letter(events, condition))
         fields = {"reason": lost} if lost else {"queue": queue}
         stage = "dropped" if lost else "dead-letter"
         tell(self._plan, events, stage, condition=condition, **fields)
@@ -245,16 +272,12 @@ class ShardReader:
             return f"the dead-letter queue {queue} did not take it: {error}"
         return ""
 
-    def _letter(self, events: list[Event], condition: str, attempts: int) -> str:
+    def _letter(self, events: list[Event], condition: str) -> str:
         """It says where the records are, and not what they hold."""
         first, last = events[0], events[-1]
         return to_json(
             {
-                "context": {
-                    "partnerResourceArn": self._plan.arn,
-                    "condition": condition,
-                    "approximateInvokeCount": attempts,
-                },
+                "context": {"partnerResourceArn": self._plan.arn, "condition": condition},
                 "version": "1.0",
                 "timestamp": _iso(clock.now(self._plan.account)),
                 self._stream.batch_info: {
@@ -286,11 +309,9 @@ class _Stream:
         self._client = senders.client_for(plan.source, service)
         self._most = MOST[service_of(plan.source)]
 
-    def arrival(self, event: Event) -> float:
-        raise NotImplementedError
-
     def arrived(self, event: Event) -> datetime:
-        return datetime.fromtimestamp(self.arrival(event), UTC)
+        """When the stream got it, in the account's time."""
+        raise NotImplementedError
 
     def bare(self, event: Event) -> Event:
         """The event as filters see it."""
@@ -317,11 +338,12 @@ class KinesisStream(_Stream):
     def __init__(self, plan: Plan) -> None:
         super().__init__(plan, "kinesis")
 
-    def shards(self) -> Iterator[str]:
+    def shards(self) -> Iterator[tuple[str, list[str]]]:
         pages = self._client.get_paginator("describe_stream").paginate(StreamARN=self._plan.source)
         for page in pages:
             for shard in page["StreamDescription"]["Shards"]:
-                yield shard["ShardId"]
+                parents = [shard.get(name) for name in ("ParentShardId", "AdjacentParentShardId")]
+                yield shard["ShardId"], [parent for parent in parents if parent]
 
     def start(self, shard: str, *, is_first: bool) -> Position:
         chosen: dict[str, Any] = {"ShardIteratorType": "TRIM_HORIZON"}
@@ -368,8 +390,9 @@ class KinesisStream(_Stream):
     def key(self, event: Event) -> str:
         return event["partitionKey"]
 
-    def arrival(self, event: Event) -> float:
-        return event["approximateArrivalTimestamp"]
+    def arrived(self, event: Event) -> datetime:
+        real = datetime.fromtimestamp(event["approximateArrivalTimestamp"], UTC)
+        return clock.at(self._plan.account, real)
 
 
 class DynamoDBStream(_Stream):
@@ -380,10 +403,11 @@ class DynamoDBStream(_Stream):
     def __init__(self, plan: Plan) -> None:
         super().__init__(plan, "dynamodbstreams")
 
-    def shards(self) -> Iterator[str]:
+    def shards(self) -> Iterator[tuple[str, list[str]]]:
         told = self._client.describe_stream(StreamArn=self._plan.source)["StreamDescription"]
         for shard in told["Shards"]:
-            yield shard["ShardId"]
+            parent = shard.get("ParentShardId")
+            yield shard["ShardId"], [parent] if parent else []
 
     def start(self, shard: str, *, is_first: bool) -> Position:
         kind = self._plan.source_parameters["StartingPosition"] if is_first else "TRIM_HORIZON"
@@ -421,8 +445,8 @@ class DynamoDBStream(_Stream):
     def key(self, event: Event) -> str:
         return to_json(event["dynamodb"]["Keys"])
 
-    def arrival(self, event: Event) -> float:
-        return event["dynamodb"]["ApproximateCreationDateTime"]
+    def arrived(self, event: Event) -> datetime:
+        return datetime.fromtimestamp(event["dynamodb"]["ApproximateCreationDateTime"], UTC)
 
 
 def _encoded(value: Any) -> str:
