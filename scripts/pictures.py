@@ -1,6 +1,6 @@
 """Copy the README's pictures out of the notebooks, whose last runs have made them.
 
-    .venv/bin/python scripts/pictures.py
+.venv/bin/python scripts/pictures.py
 """
 
 from __future__ import annotations
