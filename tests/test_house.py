@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from helpers import emulator
+from scripts import pictures
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -28,6 +29,7 @@ def files() -> list[Path]:
         "tests",
         "notebooks",
         "benchmarks",
+        "docs",
         ".ci",
         ".github",
     )
@@ -75,6 +77,35 @@ def test_the_readme_knows_how_long_each_notebook_takes() -> None:
     }
     assert dict(rows) == told
     assert len(rows) == len(list((ROOT / "notebooks").glob("*.ipynb")))
+
+
+def test_the_pictures_of_the_readme_are_those_of_the_notebooks() -> None:
+    """`.venv/bin/python scripts/pictures.py` copies them again."""
+    for name, (notebook, title) in pictures.CHOSEN.items():
+        path = Path("docs/pictures", f"{name}.png")
+        assert str(path) in README
+        assert (ROOT / path).read_bytes() == pictures.picture(notebook, title)[0], path
+
+
+GUIDE = (ROOT / "docs" / "instructors.md").read_text()
+
+
+def test_the_guide_lists_every_exercise() -> None:
+    rows = set(re.findall(r"^\| (\d\d) \| `(\w+)` \| \w", GUIDE, re.MULTILINE))
+    found = {
+        (path.name[:2], check)
+        for path in (ROOT / "notebooks").glob("*.ipynb")
+        for check in re.findall(r'"check\.(\w+)\(', path.read_text(encoding="utf-8"))
+    }
+    assert rows == found
+
+
+@pytest.mark.parametrize("text", ["docs/instructors.md", "CONTRIBUTING.md", "emulator/README.md"])
+def test_documents_link_only_files_that_exist(text: str) -> None:
+    path = ROOT / text
+    links = re.findall(r"\]\((?!http)([^)#\s]+)", path.read_text(encoding="utf-8"))
+    assert not [link for link in links if not (path.parent / link).exists()]
+    assert set(re.findall(r"`make ([a-z]+)\b", path.read_text(encoding="utf-8"))) <= set(VERBS)
 
 
 def _first_cell(path: str) -> list[str]:

@@ -217,6 +217,45 @@ SEED = [
         "The sixth",
         "Five targets per rule",
     ),
+    # Other components
+    (
+        "Amazon Event Bridge Pipes",
+        "09-pipes",
+        "Point to point",
+        "one source, one target",
+    ),
+    (
+        "Event Bridge Scheduler",
+        "10-scheduler",
+        "Remind me tomorrow",
+        "keeps such appointments",
+    ),
+    # What EventBridge enables in our design
+    (
+        "Up till this point we simply used Synchronous REST calls to invoke our Lambda functions",
+        "11-from-rest-to-events",
+        "The shop that calls",
+        "Each call is a synchronous one, like a REST call",
+    ),
+    (
+        'A "pub/sub" or "listener" pattern with EventBridge',
+        "11-from-rest-to-events",
+        "The shop that calls",
+        "This is the publish/subscribe pattern",
+    ),
+    (
+        "A RESTful call will not be the trigger mechanism, but rather eventing and event listeners",
+        "11-from-rest-to-events",
+        "The shop that calls",
+        "the trigger is no longer a call from one service to another, but the event itself",
+    ),
+    # Procedure
+    (
+        "Build the Infrastructure for EventBridge",
+        "11-from-rest-to-events",
+        "Build the infrastructure",
+        "from an empty account",
+    ),
 ]
 
 
