@@ -219,6 +219,12 @@ SEED = [
     ),
     # Other components
     (
+        "Event Bus",
+        "05-event-buses",
+        "What a bus is",
+        "bus",
+    ),
+    (
         "Amazon Event Bridge Pipes",
         "09-pipes",
         "Point to point",
