@@ -196,3 +196,10 @@ def numbers_poison(event, context):
             if record["dynamodb"]["Keys"]["id"]["S"] == "poison"
         ]
     }
+
+
+def slow_with_the_first(event, context):
+    """Takes longer for records with the number 0."""
+    if any(record["dynamodb"]["NewImage"]["n"]["N"] == "0" for record in event):
+        time.sleep(0.5)
+    return event

@@ -225,13 +225,16 @@ def test_a_pipe_goes_on_where_it_was(
     assert nothing_arrives(routing.sqs, target.url, seconds=1)
 
 
-def test_a_pipe_that_is_stopped_while_a_batch_fails_tries_it_again_when_started(
+def test_a_pipe_that_is_stopped_while_a_batch_fails_goes_on_with_what_has_failed(
     table: Table, routing: Routing, target: Queue, piping: Piping
 ) -> None:
-    function = deploy(routing, handlers.refuses_poison)
-    table.pipe(function)
-    table.put("poison")
+    """What the batch had before that has arrived, and does not arrive again."""
+    function = deploy(routing, handlers.names_poison)
+    table.pipe(function, more={"DesiredState": "STOPPED"})
+    table.put("a", "poison", "b")
+    piping.pipes.start_pipe(Name="pipe")
     until(piping.reasons, what="the failure")
+    piping.settle(state="RUNNING")
     piping.pipes.stop_pipe(Name="pipe")
     piping.settle(state="STOPPED")
     piping.pipes.update_pipe(
@@ -241,7 +244,7 @@ def test_a_pipe_that_is_stopped_while_a_batch_fails_tries_it_again_when_started(
         DesiredState="RUNNING",
         **IN_ORDER,
     )
-    assert keys(routing.receive(target)) == ["poison"]
+    assert keys(routing.receive(target, 2)) == ["poison", "b"]
 
 
 def test_a_pipe_that_is_deleted_ends_what_it_has_begun(
@@ -483,18 +486,23 @@ def test_a_record_grows_old_while_its_pipe_is_stopped(
 def test_parallel_batches_keep_the_order_of_each_key(
     table: Table, routing: Routing, target: Queue
 ) -> None:
-    """https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-batching-concurrency.html"""
+    """However long the first of a key takes.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-batching-concurrency.html
+    """
+    function = deploy(routing, handlers.slow_with_the_first)
     by_key = {"SqsQueueParameters": {"MessageGroupId": "$.dynamodb.Keys.id.S"}}
-    more = {"DesiredState": "STOPPED", "TargetParameters": by_key}
-    table.pipe(target.arn, more=more, BatchSize=1, ParallelizationFactor=4)
-    for number in range(4):
-        table.put(*"abcde", n=number)
+    more = {"DesiredState": "STOPPED", "Enrichment": function, "TargetParameters": by_key}
+    table.pipe(target.arn, more=more, BatchSize=1, ParallelizationFactor=8)
+    for key in "abcd":
+        for number in range(4):
+            table.put(key, n=number)
     table.piping.pipes.start_pipe(Name="pipe")
     found: dict[str, list[str]] = {}
-    for event in routing.receive(target, 20):
+    for event in routing.receive(target, 16):
         image = event["dynamodb"]["NewImage"]
         found.setdefault(image["id"]["S"], []).append(image["n"]["N"])
-    assert found == {key: ["0", "1", "2", "3"] for key in "abcde"}
+    assert found == {key: ["0", "1", "2", "3"] for key in "abcd"}
 
 
 def test_a_key_that_fails_does_not_hold_up_the_batches_beside_it(

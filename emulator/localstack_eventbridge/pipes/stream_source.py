@@ -67,10 +67,13 @@ class StreamSource:
         """Find where to begin: from now on, nothing is missed. Raises ClientError."""
         is_first = not self.positions
         self._parents = dict(self.stream.shards())
-        for shard in self._parents:
-            # A shard that comes later is read from its beginning: another one has ended there.
-            if shard not in self.positions:
-                self.positions[shard] = self.stream.start(shard, is_first=is_first)
+        # A shard that comes later is read from its beginning: another one has ended there. All
+        # together, or one error would make the others of a new pipe shards that come later.
+        self.positions |= {
+            shard: self.stream.start(shard, is_first=is_first)
+            for shard in self._parents
+            if shard not in self.positions
+        }
 
     def run(self) -> None:
         while not self.stopped.is_set():
@@ -97,7 +100,7 @@ class StreamSource:
     def _is_next(self, shard: str) -> bool:
         """Whether all that was written before is read: what a shard has come of comes first."""
         before = [parent for parent in self._parents.get(shard, []) if parent in self._parents]
-        return all(self.positions[parent].is_over for parent in before)
+        return all(parent in self.positions and self.positions[parent].is_over for parent in before)
 
     def _begin(self, shard: str, position: Position) -> None:
         reader = ShardReader(self, shard, position)
