@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from helpers.errors import TimedOut
 from helpers.waiting import until
 
 #: The notebooks use one runtime, the one that the emulator really runs (Python 3.13).
@@ -138,18 +139,25 @@ def runs(
     """Wait until the log of the function `name` tells of `at_least` finished runs.
 
     Returns them all, oldest first; of those that ended before `since` (seconds since the epoch) it
-    knows nothing. Raises the time-out of `helpers.waiting.until` when there are
-    fewer after `timeout` seconds.
+    knows nothing. Raises TimedOut, which tells how many there are, when there are fewer after
+    `timeout` seconds.
     """
+    found: list[Run] = []
 
-    def finished() -> list[Run]:
+    def finished() -> bool:
         read = _read_runs(logs, f"/aws/lambda/{name}")
         # The log counts in milliseconds.
-        found = [run for run in read if run.ended >= since - 0.001]
-        return found if len(found) >= at_least else []
+        found[:] = [run for run in read if run.ended >= since - 0.001]
+        return len(found) >= at_least
 
-    noun = "runs" if at_least > 1 else "run"
-    found = until(finished, timeout=timeout, what=f"{at_least} finished {noun} of {name}")
+    what = f"{at_least} finished run{'s' if at_least > 1 else ''} of {name}"
+    try:
+        until(finished, timeout=timeout, what=what)
+    except TimedOut:
+        raise TimedOut(
+            f"Waited {timeout:g} s for {what}; there are {len(found) or 'none'}. If a cell above "
+            "was left out, or the kernel was started anew, run the notebook from its top."
+        ) from None
     return sorted(found, key=lambda run: run.started)
 
 

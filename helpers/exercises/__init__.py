@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -50,6 +52,10 @@ def exercise(todo: str) -> Callable[[Callable[..., Verdict]], Callable[..., Verd
                 return _Unanswered(False, todo)
             try:
                 return check(answer, *rest)
+            except ClientError as error:
+                return wrong(f"AWS refuses it: {error.response['Error']['Message']}")
+            except BotoCoreError as error:
+                return wrong(f"boto3 does not even send it: {error}")
             except Exception as error:
                 reason = f"{type(error).__name__}: {error}"
                 return wrong(f"Your answer could not be checked ({reason}).")

@@ -13,7 +13,7 @@ WRONG = {
         ('{"MaximumEventAgeInSeconds": 60}', "too early"),
         ('{"MaximumRetryAttempts": 40, "MaximumEventAgeInSeconds": 900}', "by luck"),
         ('{"MaximumRetryAttempts": 15}', "the number ended it"),
-        ('{"MaximumEventAgeInSeconds": 15}', "could not be checked"),
+        ('{"MaximumEventAgeInSeconds": 15}', "AWS refuses it"),
         ('{"MaximumMinutes": 15}', "no such limit"),
         ("900", "dictionary"),
     ],

@@ -51,7 +51,7 @@ WRONG = {
             "more labels",
         ),
         ("{'Rules': ['orders']}", "no such argument"),
-        ("{'FilterArns': ['orders']}", "could not be checked"),
+        ("{'FilterArns': ['orders']}", "AWS refuses it"),
         ("'orders'", "dictionary"),
     ],
 }

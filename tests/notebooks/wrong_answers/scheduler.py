@@ -8,7 +8,7 @@ def schedule(expression: str, zone: str = "America/New_York") -> str:
 WRONG = {
     "picking_list": [
         (schedule("cron(45 6 * * ? *)"), "Sat"),
-        (schedule("cron(6 45 ? * MON-FRI *)"), "could not be checked"),
+        (schedule("cron(6 45 ? * MON-FRI *)"), "AWS refuses it"),
         (schedule("cron(45 6 ? * 1-5 *)"), "Nothing happens on Fri"),
         (schedule("cron(45 11 ? * MON-FRI *)"), "11:45"),
         (schedule("cron(45 6 ? * MON-FRI *)", "UTC"), "clock of UTC"),

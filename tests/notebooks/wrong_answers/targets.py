@@ -39,7 +39,7 @@ WRONG = {
             "swn",
         ),
         (template('"Order <id> for <user>"'), "no JSON object"),
-        (template('{"to": <user>, "subject": "Order <id>"'), "could not be checked"),
+        (template('{"to": <user>, "subject": "Order <id>"'), "AWS refuses it"),
         ("'Order'", "InputTemplate"),
     ],
 }
