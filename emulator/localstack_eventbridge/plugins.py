@@ -71,11 +71,12 @@ def end_environments() -> None:
 
 @aws_provider(api="lambda", name="process")
 def lambda_() -> Service:
-    from localstack_eventbridge.functions import asynchronous, versions
+    from localstack_eventbridge.functions import asynchronous, versions, windows
     from localstack_eventbridge.functions.provider import ProcessLambdaProvider
 
     asynchronous.install()
     versions.install()
+    windows.install()
     return Service.for_provider(ProcessLambdaProvider())
 
 

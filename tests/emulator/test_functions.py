@@ -458,6 +458,44 @@ def test_a_queue_is_polled_and_the_function_gets_a_batch(
     assert nothing_arrives(sqs, queue, seconds=1)
 
 
+def map_queue(function: Function, sqs: Any, size: int, window: int) -> None:
+    """Make a mapping from a queue that holds a message, and shows another in a second."""
+    function.deploy(handlers.batch)
+    queue = sqs.create_queue(QueueName="in")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]
+    for delay in (0, 1):
+        sqs.send_message(QueueUrl=queue, MessageBody=str(delay), DelaySeconds=delay)
+    function.awslambda.create_event_source_mapping(
+        FunctionName="job",
+        EventSourceArn=arn["QueueArn"],
+        BatchSize=size,
+        MaximumBatchingWindowInSeconds=window,
+    )
+
+
+@pytest.mark.parametrize("size", [10, 100])
+def test_messages_that_come_within_the_window_are_one_batch(
+    function: Function, client: Callable[..., Any], size: int
+) -> None:
+    """Lambda gathers records for up to the window before it invokes the function.
+
+    https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html
+    """
+    map_queue(function, client("sqs"), size, window=3)
+    [run] = functions.runs(function.logs, "job")
+    assert sorted(re.findall(r"\d", run.lines[0])) == ["0", "1"]
+
+
+@pytest.mark.parametrize("window", [20, 300])
+def test_a_full_batch_does_not_wait_for_the_end_of_the_window(
+    function: Function, client: Callable[..., Any], window: int
+) -> None:
+    """https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventsourcemapping.html"""
+    map_queue(function, client("sqs"), size=2, window=window)
+    [run] = functions.runs(function.logs, "job", timeout=15)
+    assert sorted(re.findall(r"\d", run.lines[0])) == ["0", "1"]
+
+
 @pytest.mark.parametrize("how", ["update code", "update configuration", "delete", "time out"])
 def test_no_process_is_left_behind(
     function: Function, localstack: emulator.Endpoint, how: str
