@@ -8,7 +8,7 @@ WRONG = {
     "two_runs_ten_minutes": [
         ('{"MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": 600}', "3 runs"),
         ('{"MaximumRetryAttempts": 1}', "6 hours"),
-        ('{"MaximumRetryAttempts": 1, "MaximumEventAgeInSeconds": 10}', "AWS refuses it"),
+        ('{"MaximumRetryAttempts": 1, "MaximumEventAgeInSeconds": 10}', "min value: 60"),
         ('{"MaximumRetryAttempts": 1, "MaximumEventAgeInSeconds": 6000}', "ten minutes"),
         ('{"MaximumEventAgeInSeconds": 600}', "may be three"),
         ('{"retries": 1}', "misspelt"),

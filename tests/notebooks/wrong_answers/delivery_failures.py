@@ -13,7 +13,7 @@ WRONG = {
         ('{"MaximumEventAgeInSeconds": 60}', "too early"),
         ('{"MaximumRetryAttempts": 40, "MaximumEventAgeInSeconds": 900}', "by luck"),
         ('{"MaximumRetryAttempts": 15}', "the number ended it"),
-        ('{"MaximumEventAgeInSeconds": 15}', "AWS refuses it"),
+        ('{"MaximumEventAgeInSeconds": 15}', "min value: 60"),
         ('{"MaximumMinutes": 15}', "no such limit"),
         ("900", "dictionary"),
     ],
