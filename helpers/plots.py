@@ -354,24 +354,26 @@ def journey(lab: Lab, event_id: str, *, title: str) -> Picture:
         for at, outcome in stop.marks:
             colour, marker = _OUTCOMES[outcome]
             axes.plot(at, row, marker=marker, color=colour, markersize=8, linestyle="none")
-        at, side = 0.0, "left"
-        if stop.marks:
-            side = "right" if stop.marks[-1][0] > last * 0.45 else "left"
-            # Beside the last mark, or before the first one.
-            at = (
-                stop.marks[0][0] - last * 0.03
-                if side == "right"
-                else stop.marks[-1][0] + last * 0.03
-            )
-        said = textwrap.shorten(stop.said, 70, placeholder="…")
-        ink = _INK if stop.marks else "#666666"
-        axes.text(at, row, said, fontsize=8, color=ink, ha=side, va="center")
+        _say(axes, row, stop, last)
     axes.set_yticks(range(len(stops)), [stop.name for stop in stops], fontsize=8.5)
     axes.set_ylim(len(stops) - 0.5, -0.6)
     axes.set_xlim(-last * 0.02, last * 1.04)
     axes.set_xlabel("milliseconds after the event was accepted")
     _head(axes, title)
     return Picture(figure, f"{title}. {'. '.join(f'{s.name}: {s.said}' for s in stops)}.")
+
+
+def _say(axes: Axes, row: int, stop: _Stop, last: float) -> None:
+    """Write beside the marks what is short, and above them what is long."""
+    said = textwrap.shorten(stop.said, 76, placeholder="…")
+    at, side, height = 0.0, "left", 0.0
+    if stop.marks and len(said) > 20:
+        height = -0.3
+    elif stop.marks:
+        side = "right" if stop.marks[-1][0] > last * 0.45 else "left"
+        at = stop.marks[0][0] - last * 0.03 if side == "right" else stop.marks[-1][0] + last * 0.03
+    ink = _INK if stop.marks else "#666666"
+    axes.text(at, row + height, said, fontsize=8, color=ink, ha=side, va="center")
 
 
 class _Stop(NamedTuple):
