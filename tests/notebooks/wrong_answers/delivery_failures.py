@@ -27,7 +27,7 @@ WRONG = {
             f"lambda dynamodb, event, seen=set(): {ORDER} not in seen and not seen.add({ORDER})",
             "claims",
         ),
-        (f"lambda dynamodb, event: bool({PUT % (ORDER, NEW)})", "could not be checked"),
+        (f"lambda dynamodb, event: bool({PUT % (ORDER, NEW)})", "conditional request failed"),
         ("True", "function itself"),
     ],
 }
