@@ -6,7 +6,6 @@ is emptied: that takes most of a second, and memory that adds up.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 
 from localstack.services.iam.iam_patches import apply_iam_patches
@@ -33,6 +32,7 @@ def _init_aws_policies(
 
 def _for_account(policy: ManagedPolicy, account: str) -> ManagedPolicy:
     """The account's own, which counts what it is attached to."""
-    own = copy.copy(policy)
-    own.account_id, own.versions = account, list(policy.versions)
+    # What copy.copy does, without its detours: there are over a thousand of them.
+    own = object.__new__(type(policy))
+    own.__dict__.update(vars(policy), account_id=account, versions=list(policy.versions))
     return own
