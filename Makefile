@@ -32,7 +32,7 @@ bench: ## Measure speed and cost, beside other emulators in the same run, and a 
 	@$(set_up) && exec .venv/bin/python -m benchmarks
 
 lint: ## Check code and notebooks, run nothing
-	@$(set_up) && exec .venv/bin/python -m pytest --noconftest -n 0 tests/test_house.py tests/notebooks/test_lint.py
+	@$(set_up) && exec .venv/bin/python -m pytest --noconftest -n 0 tests/test_house.py tests/notebooks/test_lint.py tests/notebooks/test_seed.py
 
 clean: ## Remove the environments and everything else that was made here
 	@rm -rf .venv .venv-* .localstack .pytest_cache .ruff_cache .hypothesis *.egg-info emulator/*.egg-info slides solutions
