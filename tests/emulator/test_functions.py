@@ -10,6 +10,7 @@ import time
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import handlers
@@ -344,7 +345,9 @@ def test_reserved_concurrency_throttles_synchronous_callers(function: Function) 
     function.deploy(handlers.sleep, Timeout=10)
     function.awslambda.put_function_concurrency(FunctionName="job", ReservedConcurrentExecutions=1)
     with ThreadPoolExecutor(2) as pool:
-        busy = pool.submit(function.result, {"seconds": 3})
+        # It may itself come while a call that asks for the refusal is running.
+        long = partial(until, lambda: not refused(function, 3), what="a run of 3 seconds")
+        busy = pool.submit(long)
         throttled = until(lambda: refused(function), what="a refusal")
         assert throttled["Error"]["Code"] == "TooManyRequestsException"
         assert throttled["ResponseMetadata"]["HTTPStatusCode"] == 429
@@ -353,9 +356,9 @@ def test_reserved_concurrency_throttles_synchronous_callers(function: Function) 
     assert function.result({"seconds": 0})
 
 
-def refused(function: Function) -> dict[str, Any] | None:
+def refused(function: Function, seconds: float = 0) -> dict[str, Any] | None:
     try:
-        function.result({"seconds": 0})
+        function.result({"seconds": seconds})
     except ClientError as error:
         return error.response
     return None
