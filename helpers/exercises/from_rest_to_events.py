@@ -31,6 +31,11 @@ def subscriber(answer: Any) -> Verdict:
     shape = model.operation_model("CreateSubscriber").input_shape
     if report := ParamValidator().validate(answer, shape).generate_report():
         return wrong(report)
+    invoke = answer["InvokeConfiguration"]
+    if not invoke["TargetArn"].endswith(":function:shipping"):
+        return wrong("Keep the target: it is the function shipping.")
+    if not invoke["RoleArn"].endswith(":role/deliver"):
+        return wrong("Use the role deliver, by its whole ARN.")
     filters = answer.get("FilterConfiguration", {}).get("Filters", [])
     if [entry["Scope"] for entry in filters] != ["DATA"]:
         return wrong("Keep the one filter, whose scope is DATA.")
@@ -51,7 +56,11 @@ def choose(answer: Any) -> Verdict:
     """Which of the four ways is meant for which task."""
     if not isinstance(answer, dict) or set(answer) != set(_WAYS):
         return wrong(f"Answer with a dictionary that has the keys {listed(_WAYS)}.")
+    ways = listed(way for way, _ in _WAYS.values())
     for task, (way, reason) in _WAYS.items():
-        if answer[task] != way:
-            return wrong(f"{task} should be something other than a {answer[task]}: {reason}.")
+        chosen = str(answer[task]).strip().lower()
+        if chosen not in ways.split(", "):
+            return wrong(f"{task}: choose one of {ways}.")
+        if chosen != way:
+            return wrong(f"{task} should be something other than a {chosen}: {reason}.")
     return right("A call for an answer, a rule for listeners, a pipe for two ends, and time.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from helpers import waiting
-from helpers.exercises import Verdict, choice, exercise, right, wrong
+from helpers.exercises import Verdict, choice, exercise, listed, right, wrong
 
 if TYPE_CHECKING:
     from helpers.lab import Lab
@@ -17,16 +17,18 @@ _PAYMENTS = [
     {"id": "large", "user": "swn", "amount": 500, "currency": "EUR"},
     {"id": "larger", "user": "ada", "amount": 7200.5, "currency": "EUR"},
     {"id": "small", "user": "swn", "amount": 499.99, "currency": "EUR"},
+    {"id": "new here", "user": "mia", "amount": 650, "currency": "EUR"},
     {"id": "dollars", "user": "swn", "amount": 900, "currency": "USD"},
+    {"id": "pounds", "user": "ada", "amount": 900, "currency": "GBP"},
     {"id": "a test", "user": "test", "amount": 900, "currency": "EUR"},
     {"id": "as text", "user": "swn", "amount": "900", "currency": "EUR"},
 ]
-_WANTED = {"large", "larger"}
+_WANTED = {"large", "larger", "new here"}
 
 
 @exercise("put a pattern in the cell above, as a dictionary.")
 def large_payments(answer: Any, lab: Lab) -> Verdict:
-    """Sends six payments through a real pipe with that filter."""
+    """Sends eight payments through a real pipe with that filter."""
     if not isinstance(answer, dict):
         return wrong("Answer with a dictionary.")
     if "body" not in answer:
@@ -39,9 +41,10 @@ def large_payments(answer: Any, lab: Lab) -> Verdict:
     ids = {json.loads(record["body"])["id"] for record in arrived}
     for payment in _PAYMENTS:
         if (payment["id"] in ids) != (payment["id"] in _WANTED):
-            how = "comes through" if payment["id"] in ids else "does not come through"
-            return wrong(f"{json.dumps(payment)} {how}.")
-    return right("Two of six payments came through the pipe; the others are gone.")
+            how = "comes through" if payment["id"] in ids else "should come through"
+            but = ", and should not" if payment["id"] in ids else ", and does not"
+            return wrong(f"{json.dumps(payment)} {how}{but}.")
+    return right("Three of eight payments came through the pipe; the others are gone.")
 
 
 @exercise("put an input template in the cell above, as a text.")
@@ -59,10 +62,11 @@ def chat_line(answer: Any, lab: Lab) -> Verdict:
         return wrong(error.response["Error"]["Message"])
     if not arrived:
         return wrong("Nothing arrives: the template does not become JSON, or has a wrong path.")
-    said = sorted(str(text) for text in arrived)
-    if said != ["ada paid 7.5 GBP", "swn paid 49 EUR"]:
-        return wrong(f"The chat says {said[-1]!r}.")
-    return right(f"The chat says {said[1]!r}, and {said[0]!r}.")
+    said = [str(text) for text in arrived]
+    for text in (wanted := ["swn paid 49 EUR", "ada paid 7.5 GBP"]):
+        if text not in said:
+            return wrong(f"The chat says {listed(map(repr, said))}, but not {text!r}.")
+    return right(f"The chat says {wanted[0]!r}, and {wanted[1]!r}.")
 
 
 @exercise('put "a", "b", "c" or "d" in the cell above.')

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from zoneinfo import available_timezones
+
+from botocore.exceptions import ClientError
 
 from helpers import schedules
 from helpers.exercises import Verdict, choice, exercise, listed, right, wrong
 
 if TYPE_CHECKING:
     from helpers.lab import Lab
+
+#: The fewest that 365 days have, holidays among them.
+_WORKING_DAYS = 260
 
 
 @exercise("put two arguments of CreateSchedule in the cell above.")
@@ -18,11 +24,17 @@ def picking_list(answer: Any, lab: Lab) -> Verdict:
         return wrong("Answer with a dictionary that has a ScheduleExpression, and one thing more.")
     allowed = {"ScheduleExpression", "ScheduleExpressionTimezone"}
     if unknown := set(answer) - allowed:
-        return wrong(f"{listed(map(str, unknown))}: not needed for this.")
+        return wrong(f"Leave out {listed(map(str, unknown))}: the second argument is another one.")
     zone = answer.get("ScheduleExpressionTimezone", "UTC")
-    if zone != "America/New_York":
+    if zone not in available_timezones():
+        return wrong(f"{zone} is no time zone. Name one as the cells above do: Europe/Berlin.")
+    if zone not in {"America/New_York", "US/Eastern"}:
         return wrong(f"It goes by the clock of {zone}, and the warehouse is in New York.")
-    fired = schedules.firings(lab, answer["ScheduleExpression"], zone, days=365)
+    try:
+        fired = schedules.firings(lab, answer["ScheduleExpression"], zone, days=365)
+    except ClientError as error:
+        reason = error.response["Error"]["Message"]
+        return wrong(f"{reason} A cron has six fields, and one of the two day fields is a ?.")
     if not fired:
         return wrong("It does not fire once in a year.")
     if wrong_time := [moment for moment in fired if (moment.hour, moment.minute) != (6, 45)]:
@@ -32,6 +44,8 @@ def picking_list(answer: Any, lab: Lab) -> Verdict:
         return wrong(f"Nothing happens on {listed(missing)}.")
     if extra := days & {"Sat", "Sun"}:
         return wrong(f"It fires on {listed(extra)}, too.")
+    if len(fired) < _WORKING_DAYS:
+        return wrong(f"It fires only {len(fired)} times in a year: some weeks are left out.")
     return right(f"{len(fired)} picking lists in a year, each at 6:45, summer and winter.")
 
 

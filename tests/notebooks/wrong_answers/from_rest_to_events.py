@@ -19,6 +19,8 @@ WRONG = {
         (subscriber(INVOKE, BATCH, FAILURE), "MaxRetryAttempts is 5"),
         (subscriber(INVOKE, BATCH, TEXT, FAILURE), "Invalid type"),
         (subscriber(INVOKE, BATCH, RETRY), "undelivered"),
+        (subscriber(INVOKE.replace("shipping", "ordering"), BATCH, RETRY, FAILURE), "target"),
+        (subscriber(INVOKE.replace("/deliver", "/other"), BATCH, RETRY, FAILURE), "role deliver"),
         ('"to-shipping"', "dictionary"),
     ],
     "choose": [
@@ -29,6 +31,10 @@ WRONG = {
         (
             '{"price": "call", "loyalty": "pipe", "invoices": "pipe", "reminder": "schedule"}',
             "one more team",
+        ),
+        (
+            '{"price": "REST", "loyalty": "rule", "invoices": "pipe", "reminder": "schedule"}',
+            "choose one of",
         ),
         ('{"price": "call"}', "keys"),
         ('"call"', "keys"),

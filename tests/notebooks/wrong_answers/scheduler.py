@@ -8,7 +8,10 @@ def schedule(expression: str, zone: str = "America/New_York") -> str:
 WRONG = {
     "picking_list": [
         (schedule("cron(45 6 * * ? *)"), "Sat"),
-        (schedule("cron(6 45 ? * MON-FRI *)"), "AWS refuses it"),
+        (schedule("cron(6 45 ? * MON-FRI *)"), "six fields"),
+        (schedule("cron(45 6 ? 1-6 MON-FRI *)"), "only"),
+        (schedule("cron(45 6 ? * MON-FRI *)", "New York"), "no time zone"),
+        ('{"ScheduleExpression": "cron(45 6 ? * MON-FRI *)", "Timezone": "x"}', "second argument"),
         (schedule("cron(45 6 ? * 1-5 *)"), "Nothing happens on Fri"),
         (schedule("cron(45 11 ? * MON-FRI *)"), "11:45"),
         (schedule("cron(45 6 ? * MON-FRI *)", "UTC"), "clock of UTC"),
