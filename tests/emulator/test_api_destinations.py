@@ -129,7 +129,8 @@ def test_the_invocation_rate_limit_spaces_the_calls(routing: Routing, webhook: W
     routing.rule(routing.destination(webhook.url, InvocationRateLimitPerSecond=5))
     routing.put(*({"n": n} for n in range(5)))
     times = sorted(sent.at for sent in called(webhook, 5))
-    assert 0.75 < times[-1] - times[0] < 3
+    # Four gaps of 0.2 s, less what a busy computer delays the first call by.
+    assert 0.5 < times[-1] - times[0] < 3
     gaps = [late - early for early, late in itertools.pairwise(times)]
     assert sorted(gaps)[1] > 0.1
 
