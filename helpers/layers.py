@@ -30,8 +30,8 @@ def place(nodes: Sequence[str], edges: Iterable[tuple[str, str]]) -> Layout:
     columns: list[list[str]] = [[] for _ in range(max(column.values(), default=0) + 1)]
     for node in nodes:
         columns[column[node]].append(node)
-    for (start, _), chain in chains.items():
-        step = 1 if chain[-1] not in column or column[chain[-1]] > column[start] else -1
+    for (start, end), chain in chains.items():
+        step = 1 if column[end] > column[start] else -1
         for number, between in enumerate(chain[1:-1], 1):
             columns[column[start] + step * number].append(between)
     neighbours = _neighbours(chains.values())

@@ -110,12 +110,12 @@ def read(lab: Lab) -> Graph:
 def _listed(lab: Lab, graph: Graph) -> set[str]:
     """All queues, functions and so on that exist, whether events come to them or not."""
     buses = lab.client("events").list_event_buses()["EventBuses"]
-    tables = lab.client("dynamodb").list_tables()["TableNames"]
+    tables = _all(lab.client("dynamodb"), "list_tables", "TableNames")
     arns = [
         *(bus["Arn"] for bus in buses),
         *(function["FunctionArn"] for function in _functions_of(lab)),
         *(_queue_arn(lab, url) for url in _queues_of(lab)),
-        *(topic["TopicArn"] for topic in lab.client("sns").list_topics()["Topics"]),
+        *(topic["TopicArn"] for topic in _all(lab.client("sns"), "list_topics", "Topics")),
         *(lab.arn("dynamodb", f"table/{name}") for name in tables),
     ]
     return {graph.add(arn) for arn in arns}
@@ -125,38 +125,34 @@ def _buses(lab: Lab, graph: Graph) -> None:
     events = lab.client("events")
     for bus in events.list_event_buses()["EventBuses"]:
         at = {"EventBusName": bus["Name"]}
-        for page in events.get_paginator("list_rules").paginate(**at):
-            for rule in page["Rules"]:
-                # The rule of an archive belongs to AWS.
-                if rule.get("ManagedBy"):
-                    continue
-                graph.add(rule["Arn"], "" if rule["State"].startswith("ENABLED") else "disabled")
-                if "EventPattern" in rule:
-                    graph.lead(bus["Arn"], rule["Arn"])
-                for target in events.list_targets_by_rule(Rule=rule["Name"], **at)["Targets"]:
-                    _lead_on(graph, rule["Arn"], target)
+        for rule in _all(events, "list_rules", "Rules", **at):
+            # The rule of an archive belongs to AWS.
+            if rule.get("ManagedBy"):
+                continue
+            graph.add(rule["Arn"], "" if rule["State"].startswith("ENABLED") else "disabled")
+            if "EventPattern" in rule:
+                graph.lead(bus["Arn"], rule["Arn"])
+            for target in events.list_targets_by_rule(Rule=rule["Name"], **at)["Targets"]:
+                _lead_on(graph, rule["Arn"], target)
 
 
 def _pipes(lab: Lab, graph: Graph) -> None:
-    pipes = lab.client("pipes")
-    for page in pipes.get_paginator("list_pipes").paginate():
-        for pipe in page["Pipes"]:
-            state = pipe["CurrentState"]
-            shown = {"RUNNING": "", "STOPPED": "disabled"}.get(state, state.lower())
-            graph.add(pipe["Arn"], shown.replace("_", " "))
-            graph.lead(pipe["Source"], pipe["Arn"])
-            graph.lead(pipe["Arn"], pipe["Target"])
-            if enrichment := pipe.get("Enrichment"):
-                graph.lead(pipe["Arn"], enrichment, "enrichment")
+    for pipe in _all(lab.client("pipes"), "list_pipes", "Pipes"):
+        state = pipe["CurrentState"]
+        shown = {"RUNNING": "", "STOPPED": "disabled"}.get(state, state.lower())
+        graph.add(pipe["Arn"], shown.replace("_", " "))
+        graph.lead(pipe["Source"], pipe["Arn"])
+        graph.lead(pipe["Arn"], pipe["Target"])
+        if enrichment := pipe.get("Enrichment"):
+            graph.lead(pipe["Arn"], enrichment, "enrichment")
 
 
 def _schedules(lab: Lab, graph: Graph) -> None:
     scheduler = lab.client("scheduler")
-    for page in scheduler.get_paginator("list_schedules").paginate():
-        for told in page["Schedules"]:
-            found = scheduler.get_schedule(Name=told["Name"], GroupName=told["GroupName"])
-            graph.add(found["Arn"], "" if found["State"] == "ENABLED" else "disabled")
-            _lead_on(graph, found["Arn"], found["Target"])
+    for told in _all(scheduler, "list_schedules", "Schedules"):
+        found = scheduler.get_schedule(Name=told["Name"], GroupName=told["GroupName"])
+        graph.add(found["Arn"], "" if found["State"] == "ENABLED" else "disabled")
+        _lead_on(graph, found["Arn"], found["Target"])
 
 
 def _lead_on(graph: Graph, start: str, target: Mapping[str, Any]) -> None:
@@ -169,7 +165,7 @@ def _lead_on(graph: Graph, start: str, target: Mapping[str, Any]) -> None:
 
 def _functions(lab: Lab, graph: Graph) -> None:
     awslambda = lab.client("lambda")
-    for mapping in awslambda.list_event_source_mappings()["EventSourceMappings"]:
+    for mapping in _all(awslambda, "list_event_source_mappings", "EventSourceMappings"):
         graph.lead(mapping["EventSourceArn"], mapping["FunctionArn"])
     for function in _functions_of(lab):
         arn = function["FunctionArn"]
@@ -197,9 +193,8 @@ def _may_use(lab: Lab, function: Mapping[str, Any]) -> Iterator[str]:
         return
     for name in names:
         document = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
-        for statement in json.loads(json.dumps(document))["Statement"]:
-            resources = statement.get("Resource", [])
-            yield from [resources] if isinstance(resources, str) else resources
+        for statement in _list(document["Statement"]):
+            yield from _list(statement.get("Resource", []))
 
 
 def _queues(lab: Lab, graph: Graph) -> None:
@@ -211,7 +206,7 @@ def _queues(lab: Lab, graph: Graph) -> None:
 
 
 def _topics(lab: Lab, graph: Graph) -> None:
-    for told in lab.client("sns").list_subscriptions()["Subscriptions"]:
+    for told in _all(lab.client("sns"), "list_subscriptions", "Subscriptions"):
         if told["Endpoint"].startswith("arn:"):
             graph.lead(told["TopicArn"], told["Endpoint"])
 
@@ -231,11 +226,22 @@ def _buckets(lab: Lab, graph: Graph) -> None:
 
 
 def _functions_of(lab: Lab) -> list[dict[str, Any]]:
-    return lab.client("lambda").list_functions()["Functions"]
+    return _all(lab.client("lambda"), "list_functions", "Functions")
 
 
 def _queues_of(lab: Lab) -> list[str]:
-    return lab.client("sqs").list_queues().get("QueueUrls", [])
+    return _all(lab.client("sqs"), "list_queues", "QueueUrls")
+
+
+def _all(client: Any, operation: str, key: str, **parameters: Any) -> list[Any]:
+    """What an operation lists, over all its pages."""
+    pages = client.get_paginator(operation).paginate(**parameters)
+    return [item for page in pages for item in page.get(key, [])]
+
+
+def _list(value: Any) -> list[Any]:
+    """In a policy, a list of one may stand without its brackets."""
+    return value if isinstance(value, list) else [value]
 
 
 def _queue_arn(lab: Lab, url: str) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-from botocore.model import ListShape, MapShape, Shape, StructureShape
+from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
+from raw import RawRest
 
 README = (Path(__file__).parents[2] / "emulator" / "README.md").read_text()
 
@@ -73,3 +74,49 @@ def beyond(shape: Shape) -> Iterator[Any]:
             yield "☃"
     elif isinstance(shape, ListShape) and "max" in limits:
         yield [None] * (limits["max"] + 1)
+
+
+def set_at(request: dict[str, Any], path: str, value: Any) -> None:
+    """Put a value into a request, at the dotted name of a parameter."""
+    *outer, last = path.split(".")
+    for name in outer:
+        request = request.setdefault(name, {})
+    request[last] = value
+
+
+def honoured(model: ServiceModel, refused: Collection[str]) -> list[str]:
+    """All parameters of the API but those that are refused."""
+    found = {
+        name
+        for operation in model.operation_names
+        for name in parameters(model.operation_model(operation).input_shape, refused)
+    }
+    return sorted(found - set(refused))
+
+
+def enforce_limits(
+    raw: RawRest, model: ServiceModel, refused: Collection[str], in_paths: dict[str, str]
+) -> None:
+    """Each value beyond a limit is refused with ValidationException that names where it is.
+
+    `in_paths` are values of the parameters that are parts of a URL.
+    """
+    limits = [
+        (operation, path, value)
+        for operation in map(model.operation_model, model.operation_names)
+        for path, shape in constrained(operation.input_shape, refused)
+        for value in beyond(shape)
+    ]
+    assert len(limits) > 100
+    for operation, path, value in limits:
+        members = operation.input_shape.members
+        if value == "" and members[path[0]].serialization.get("location") == "uri":
+            # Then it is another path.
+            continue
+        request: dict[str, Any] = {n: text for n, text in in_paths.items() if n in members}
+        set_at(request, ".".join(path), value)
+        status, code, answer = raw.call(operation, request)
+        told = operation.name, path, value, answer
+        assert (status, code) == (400, "ValidationException"), told
+        where = ".".join(name[:1].lower() + name[1:] for name in path)
+        assert f"'{where}'" in (answer.get("message") or answer["Message"]), told

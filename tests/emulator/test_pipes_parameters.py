@@ -9,7 +9,7 @@ from typing import Any
 
 import botocore.session
 import pytest
-from api_model import beyond, constrained, parameters, table, untested
+from api_model import enforce_limits, honoured, parameters, set_at, table, untested
 from botocore import xform_name
 from botocore.exceptions import ClientError
 from piping import Piping
@@ -100,13 +100,6 @@ def test_the_table_tells_of_no_other_operation() -> None:
     assert table("Pipes").keys() == set(OPERATIONS)
 
 
-def set_at(request: dict[str, Any], path: str, value: Any) -> None:
-    *outer, last = path.split(".")
-    for name in outer:
-        request = request.setdefault(name, {})
-    request[last] = value
-
-
 @pytest.fixture
 def pipe(piping: Piping, routing: Routing) -> dict[str, Any]:
     """A pipe that is there; what CreatePipe needs for another one like it."""
@@ -160,45 +153,12 @@ def test_what_no_model_knows_is_refused(endpoint: str, account: str, pipe: dict[
         assert f"Parameter {path} is not valid" in answer["message"]
 
 
-HONOURED = sorted(
-    {
-        name
-        for operation in OPERATIONS
-        for name in parameters(MODEL.operation_model(operation).input_shape, REFUSED)
-    }
-    - REFUSED.keys()
-)
-
-
 def test_each_honoured_parameter_is_looked_at_in_a_test() -> None:
     """By its last name, in the other modules of tests of Pipes."""
-    assert not untested(HONOURED, "test_pipes_*.py", but=__file__)
-
-
-LIMITS = [
-    (operation, path, value)
-    for operation in OPERATIONS
-    for path, shape in constrained(MODEL.operation_model(operation).input_shape, REFUSED)
-    for value in beyond(shape)
-]
+    assert not untested(honoured(MODEL, REFUSED), "test_pipes_*.py", but=__file__)
 
 
 def test_every_constraint_of_the_model_is_enforced(endpoint: str, account: str) -> None:
     """A value beyond a limit is refused with ValidationException that names where it is."""
-    assert len(LIMITS) > 100
-    raw = RawRest(endpoint, account, "pipes")
-    for operation, path, value in LIMITS:
-        model = MODEL.operation_model(operation)
-        in_path = model.input_shape.members[path[0]].serialization.get("location") == "uri"
-        if in_path and value == "":
-            # Then it is another path.
-            continue
-        in_paths = {"Name": "n", "resourceArn": arn("pipes", "pipe/n")}
-        request: dict[str, Any] = {
-            name: text for name, text in in_paths.items() if name in model.input_shape.members
-        }
-        set_at(request, ".".join(path), value)
-        status, code, answer = raw.call(model, request)
-        assert (status, code) == (400, "ValidationException"), (operation, path, value, answer)
-        where = ".".join(name[:1].lower() + name[1:] for name in path)
-        assert f"'{where}'" in answer["message"], (operation, path, value, answer)
+    in_paths = {"Name": "n", "resourceArn": arn("pipes", "pipe/n")}
+    enforce_limits(RawRest(endpoint, account, "pipes"), MODEL, REFUSED, in_paths)

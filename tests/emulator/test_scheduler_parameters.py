@@ -9,7 +9,7 @@ from typing import Any
 
 import botocore.session
 import pytest
-from api_model import beyond, constrained, parameters, table, untested
+from api_model import enforce_limits, honoured, parameters, table, untested
 from botocore import xform_name
 from botocore.exceptions import ClientError
 from raw import RawRest
@@ -91,49 +91,13 @@ def test_what_no_model_knows_is_refused(endpoint: str, account: str) -> None:
     assert "Parameter New is not valid" in answer["Message"]
 
 
-HONOURED = sorted(
-    {
-        name
-        for operation in OPERATIONS
-        for name in parameters(MODEL.operation_model(operation).input_shape, REFUSED)
-    }
-    - REFUSED.keys()
-)
-
-
 def test_each_honoured_parameter_is_looked_at_in_a_test() -> None:
     """By its last name, in the other modules of tests of Scheduler."""
-    assert not untested(HONOURED, "test_scheduler_*.py", but=__file__)
-
-
-LIMITS = [
-    (operation, path, value)
-    for operation in OPERATIONS
-    for path, shape in constrained(MODEL.operation_model(operation).input_shape, REFUSED)
-    for value in beyond(shape)
-]
+    assert not untested(honoured(MODEL, REFUSED), "test_scheduler_*.py", but=__file__)
 
 
 def test_every_constraint_of_the_model_is_enforced(endpoint: str, account: str) -> None:
     """A value beyond a limit is refused with ValidationException that names where it is."""
-    assert len(LIMITS) > 100
-    raw = RawRest(endpoint, account, "scheduler")
-    for operation, path, value in LIMITS:
-        model = MODEL.operation_model(operation)
-        in_path = model.input_shape.members[path[0]].serialization.get("location") == "uri"
-        if in_path and value == "":
-            # Then it is another path.
-            continue
-        group = f"arn:aws:scheduler:us-east-1:{account}:schedule-group/default"
-        in_paths = {"Name": "n", "ResourceArn": group}
-        request: dict[str, Any] = {
-            name: text for name, text in in_paths.items() if name in model.input_shape.members
-        }
-        inner = request
-        for name in path[:-1]:
-            inner = inner.setdefault(name, {})
-        inner[path[-1]] = value
-        status, code, answer = raw.call(model, request)
-        assert (status, code) == (400, "ValidationException"), (operation, path, value, answer)
-        where = ".".join(name[:1].lower() + name[1:] for name in path)
-        assert f"'{where}'" in answer["Message"], (operation, path, value, answer)
+    group = f"arn:aws:scheduler:us-east-1:{account}:schedule-group/default"
+    in_paths = {"Name": "n", "ResourceArn": group}
+    enforce_limits(RawRest(endpoint, account, "scheduler"), MODEL, REFUSED, in_paths)
