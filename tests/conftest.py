@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import shutil
 import socket
 import tempfile
@@ -101,11 +102,16 @@ def pytest_terminal_summary(
 
 
 class _Scheduling(LoadFileScheduling):
-    """One process per file, as the cells of a notebook belong together."""
+    """One process per file, and per notebook: its cells, and then its runs beside a copy."""
 
     def _split_scope(self, nodeid: str) -> str:
-        """Except for tests that take long and stand alone, such as one run of one notebook."""
-        return nodeid if "test_alone.py::" in nodeid else super()._split_scope(nodeid)
+        return _notebook(nodeid) or super()._split_scope(nodeid)
+
+
+def _notebook(nodeid: str) -> str | None:
+    """The notebook that the test runs, if it runs one."""
+    found = re.match(r"notebooks/(.+)\.ipynb::|.*test_again_and_beside_a_copy\[(.+)\]", nodeid)
+    return found and (found[1] or found[2])
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Scheduling:
@@ -121,13 +127,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _spread(items: list[pytest.Item]) -> None:
-    """Runs of notebooks wait more than they work: put them between those that work."""
-    runs = [item for item in items if "test_alone.py::test_answered" in item.nodeid]
-    others = [item for item in items if item not in runs]
-    step = len(others) // (len(runs) + 1) + 1
+    """Notebooks wait more than they work: put them between tests that work, the longest first."""
+    notebooks: dict[str, list[pytest.Item]] = {}
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        name = _notebook(item.nodeid)
+        (notebooks.setdefault(name, []) if name else files.setdefault(item.path, [])).append(item)
+    groups = list(files.values())
+    runs = sorted(notebooks.values(), key=len, reverse=True)
     for number, run in enumerate(runs):
-        others.insert(number * step, run)
-    items[:] = others
+        # What its cells leave behind, the runs that follow would find.
+        run.sort(key=lambda item: item.path.suffix != ".ipynb")
+        groups.insert(number * (len(files) // len(runs) + 1), run)
+    items[:] = [item for group in groups for item in group]
 
 
 @pytest.fixture(scope="session")
