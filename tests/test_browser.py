@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 from test_setup import SCRIPTS, read_until
 from tornado.httpclient import AsyncHTTPClient
@@ -40,6 +41,7 @@ RUN_ALL = """
   const opened = () => [...app.shell.widgets('main')].find(widget => widget.content?.model?.cells);
   const panel = await until(opened, 'the notebook');
   app.shell.activateById(panel.id);
+  await until(() => app.shell.currentWidget === panel, 'the notebook to be the current one');
   await panel.context.ready;
   await until(() => panel.sessionContext.session?.kernel?.status === 'idle', 'the kernel');
   await app.commands.execute('notebook:run-all-cells');
@@ -64,8 +66,14 @@ RUN_ALL = """
 
 @pytest.fixture
 def lab(endpoint: str, account: str, tmp_path: Path) -> Iterator[str]:
-    """The address that `make lab` prints, for a copy of the notebooks."""
+    """The address that `make lab` prints, for a copy of the notebooks without their outputs."""
     shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks")
+    for path in (tmp_path / "notebooks").glob("*.ipynb"):
+        notebook = nbformat.read(path, as_version=4)
+        for cell in notebook.cells:
+            if cell.cell_type == "code":
+                cell.update(outputs=[], execution_count=None)
+        nbformat.write(notebook, path)
     process = subprocess.Popen(
         [
             sys.executable,
@@ -117,9 +125,11 @@ async def in_page(browser: str, url: str, script: str) -> Any:
             pass
         return answer["result"]
 
-    await call(1, "Page.navigate", url=url)
+    # Without a window, no page has the focus that JupyterLab wants for its current notebook.
+    await call(1, "Emulation.setFocusEmulationEnabled", enabled=True)
+    await call(2, "Page.navigate", url=url)
     answer = await call(
-        2, "Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True
+        3, "Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True
     )
     assert "exceptionDetails" not in answer, answer
     return answer["result"]["value"]
