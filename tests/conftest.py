@@ -48,6 +48,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     # An account that the caller has chosen would be shared by all notebooks.
     os.environ.pop("LAB_ACCOUNT", None)
     os.environ["LAB_PROGRESS_AFTER"] = "60"
+    # No test looks at them, and they would cost a twelfth of LocalStack's time.
+    os.environ["SQS_DISABLE_CLOUDWATCH_METRICS"] = "1"
     if os.environ.get("LOCALSTACK_ENDPOINT"):
         return
     # One LocalStack keeps one processor busy, and no more.
