@@ -15,6 +15,7 @@ import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -166,10 +167,14 @@ def account(localstack: emulator.Endpoint) -> Iterator[str]:
 
 @pytest.fixture
 def client(localstack: emulator.Endpoint, account: str) -> Callable[..., Any]:
-    """client(service, account=..., region=...) makes a boto3 client, for the test's account."""
+    """client(service, account=..., region=...) gives a boto3 client, for the test's account."""
 
+    @cache
+    def session(account: str, region: str) -> clients.Session:
+        return clients.Session(localstack.url, account, region=region, lost=localstack.lost)
+
+    @cache
     def make(service: str, *, account: str = account, region: str = clients.REGION) -> Any:
-        session = clients.Session(localstack.url, account, region=region, lost=localstack.lost)
-        return session.client(service)
+        return session(account, region).client(service)
 
     return make

@@ -30,20 +30,22 @@ def free_port() -> int:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """start(port, *arguments) runs `python -m localstack_eventbridge` and waits for "Ready."."""
+    """start(port, *arguments) runs `python -m localstack_eventbridge` and waits for "Ready.".
+
+    Its folders for temporary files are in `tmp_path`.
+    """
     processes = []
 
     def run(port: int, *arguments: str, **variables: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             [
-                str(emulator.PYTHON),
-                *("-m", "localstack_eventbridge", "--port", str(port)),
-                *("--data", str(tmp_path / "data"), *arguments),
+                *(str(emulator.PYTHON), "-m", "localstack_eventbridge"),
+                *("--port", str(port), *arguments),
             ],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={**os.environ, **variables},
+            env={**os.environ, "TMPDIR": str(tmp_path), **variables},
         )
         processes.append(process)
         while process.stdout and (line := process.stdout.readline()):
@@ -149,16 +151,19 @@ def test_kinesis_too_listens_on_loopback_only_and_dies_with_the_emulator(start: 
     until(lambda: not child.is_running(), timeout=5, what="Kinesis to end")
 
 
-def test_two_side_by_side_keep_their_objects_apart(start: Start, tmp_path: Path) -> None:
+def test_two_side_by_side_keep_their_objects_apart(
+    start: Start, client: Callable[..., Any]
+) -> None:
     """Large objects lie in files, and in each LocalStack there can be a bucket of that name."""
-    stores = []
-    for name in ("one", "two"):
-        port = free_port()
-        start(port, "--data", str(tmp_path / name))
-        stores.append(clients.Session(f"http://127.0.0.1:{port}", "200000000009").client("s3"))
-        stores[-1].create_bucket(Bucket="side-by-side")
-        stores[-1].put_object(Bucket="side-by-side", Key="small", Body=b"1")
-    one, two = stores
+    port = free_port()
+    start(port)
+    one, two = (
+        client("s3"),
+        clients.Session(f"http://127.0.0.1:{port}", "200000000009").client("s3"),
+    )
+    for store in (one, two):
+        store.create_bucket(Bucket="side-by-side")
+        store.put_object(Bucket="side-by-side", Key="small", Body=b"1")
     one.delete_object(Bucket="side-by-side", Key="small")
     one.delete_bucket(Bucket="side-by-side")
     two.put_object(Bucket="side-by-side", Key="large", Body=bytes(2**20))
@@ -171,10 +176,9 @@ def test_two_side_by_side_keep_their_objects_apart(start: Start, tmp_path: Path)
     [
         ("LocalStack 4.14.0 with", signal.SIGINT),
         ("LocalStack version:", signal.SIGTERM),
-        ("Ready.", signal.SIGINT),
     ],
 )
-def test_ends_cleanly_at_any_moment_and_removes_its_folder(
+def test_ends_cleanly_while_it_starts_and_removes_its_folder(
     after: str, number: signal.Signals, tmp_path: Path
 ) -> None:
     process = subprocess.Popen(
@@ -199,18 +203,22 @@ def test_ends_cleanly_at_any_moment_and_removes_its_folder(
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_ends_cleanly_and_leaves_no_process(start: Start, number: signal.Signals) -> None:
+def test_ends_cleanly_and_leaves_no_process_and_no_folder(
+    start: Start, number: signal.Signals, tmp_path: Path
+) -> None:
     port, name = free_port(), f"sleepy-{number.name.lower()}"
     process = start(port)
     awslambda = deploy_sleepy(port, name)
     awslambda.invoke(FunctionName=name, Payload=b"{}")
     awslambda.invoke(FunctionName=name, InvocationType="Event", Payload=b'{"stay": true}')
     until(lambda: len(processes_of(name)) >= 5, what="the function and its children")
+    assert [folder.name[:11] for folder in tmp_path.iterdir()] == ["localstack-"]
     process.send_signal(number)
     output = process.communicate(timeout=20)[0]
     assert process.returncode == 0
     assert "Traceback" not in output
     assert processes_of(name) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_function_in_mid_run_dies_with_a_killed_emulator(start: Start) -> None:
@@ -250,21 +258,13 @@ def test_another_python_is_refused() -> None:
     assert "needs Python 3.13" in done.stdout
 
 
-def test_settings_of_the_caller_that_lead_outside_are_not_heeded(start: Start) -> None:
-    port = free_port()
-    start(
-        port,
-        AWS_ENDPOINT_URL="https://example.com",
-        AWS_PROFILE="nobody",
-        HTTP_PROXY="http://127.0.0.1:9",
-        HTTPS_PROXY="http://127.0.0.1:9",
-        LOCALSTACK_HOST="example.com",
-    )
-    session = clients.Session(f"http://127.0.0.1:{port}", "200000000009")
-    assert session.client("sts").get_caller_identity()["Account"] == "200000000009"
-    queue = session.client("sqs").create_queue(QueueName="q")["QueueUrl"]
-    assert queue.startswith(f"http://127.0.0.1:{port}/")
-
+OUTSIDE = {
+    "AWS_ENDPOINT_URL": "https://example.com",
+    "AWS_PROFILE": "nobody",
+    "HTTP_PROXY": "http://127.0.0.1:9",
+    "HTTPS_PROXY": "http://127.0.0.1:9",
+    "LOCALSTACK_HOST": "example.com",
+}
 
 REFUSING = """
 import runpy, socket, sys
@@ -292,17 +292,20 @@ runpy.run_module("localstack_eventbridge", run_name="__main__", alter_sys=True)
 
 
 def test_the_emulator_itself_calls_nobody_outside(tmp_path: Path) -> None:
-    """Every look-up and connection that is not loopback is refused and written down."""
+    """Nor where its caller's settings lead; such look-ups and connections are written down."""
     port, outside = free_port(), tmp_path / "outside.txt"
     command = [str(emulator.PYTHON), "-c", REFUSING, str(outside), "--port", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    environment = {**os.environ, **OUTSIDE}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
     try:
         while process.stdout and (line := process.stdout.readline()) != "Ready.\n":
             assert line, "LocalStack ended"
         session = clients.Session(f"http://127.0.0.1:{port}", "200000000009")
         functions.deploy(session.client("lambda"), session.client("iam"), "echo", handlers.echo)
         session.client("lambda").invoke(FunctionName="echo", Payload=b"{}")
-        session.client("sqs").create_queue(QueueName="q")
+        queue = session.client("sqs").create_queue(QueueName="q")["QueueUrl"]
+        assert queue.startswith(f"http://127.0.0.1:{port}/")
+        assert session.client("sts").get_caller_identity()["Account"] == "200000000009"
         session.client("events").list_event_buses()
         session.client("dynamodb").list_tables()
         session.client("s3").create_bucket(Bucket="bucket")
