@@ -372,10 +372,10 @@ def _say(axes: Axes, row: int, stop: _Stop, last: float) -> None:
     elif stop.marks:
         side = "right" if stop.marks[-1][0] > last * 0.45 else "left"
         at = stop.marks[0][0] - last * 0.03 if side == "right" else stop.marks[-1][0] + last * 0.03
-    look = {"fontsize": 8, "color": _INK if stop.marks else "#666666"}
+    ink = _INK if stop.marks else "#666666"
     # The line of the row would strike the words out.
-    look["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 1}
-    axes.text(at, row + height, said, ha=side, va="center", **look)
+    paper = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+    axes.text(at, row + height, said, fontsize=8, color=ink, ha=side, va="center", bbox=paper)
 
 
 class _Stop(NamedTuple):

@@ -49,7 +49,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     # An account that the caller has chosen would be shared by all notebooks.
     os.environ.pop("LAB_ACCOUNT", None)
     os.environ["LAB_PROGRESS_AFTER"] = "60"
-    # No test looks at them, and they would cost a twelfth of LocalStack's time.
+    # No test looks at them, and they would take a third of LocalStack's time.
     os.environ["SQS_DISABLE_CLOUDWATCH_METRICS"] = "1"
     if os.environ.get("LOCALSTACK_ENDPOINT"):
         return

@@ -157,10 +157,8 @@ def test_two_side_by_side_keep_their_objects_apart(
     """Large objects lie in files, and in each LocalStack there can be a bucket of that name."""
     port = free_port()
     start(port)
-    one, two = (
-        client("s3"),
-        clients.Session(f"http://127.0.0.1:{port}", "200000000009").client("s3"),
-    )
+    other = clients.Session(f"http://127.0.0.1:{port}", "200000000009")
+    one, two = client("s3"), other.client("s3")
     for store in (one, two):
         store.create_bucket(Bucket="side-by-side")
         store.put_object(Bucket="side-by-side", Key="small", Body=b"1")
@@ -261,8 +259,8 @@ def test_another_python_is_refused() -> None:
 OUTSIDE = {
     "AWS_ENDPOINT_URL": "https://example.com",
     "AWS_PROFILE": "nobody",
-    "HTTP_PROXY": "http://127.0.0.1:9",
-    "HTTPS_PROXY": "http://127.0.0.1:9",
+    "HTTP_PROXY": "http://example.com:9",
+    "HTTPS_PROXY": "http://example.com:9",
     "LOCALSTACK_HOST": "example.com",
 }
 
