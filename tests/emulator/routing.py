@@ -6,11 +6,19 @@ import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import pytest
+from botocore.exceptions import ClientError
+
 from helpers.waiting import receive
 
 Clients = Callable[..., Any]
 
 SERVICE = "events.amazonaws.com"
+
+
+def refused(code: str, match: str = "") -> Any:
+    """Expects an error with this code; `match` is part of its message."""
+    return pytest.raises(ClientError, match=rf"(?s)\({code}\).*{match}")
 
 
 class Queue(NamedTuple):

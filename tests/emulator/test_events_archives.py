@@ -7,10 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 from plugin_http import advance, call, trace
 from raw import RawEvents
-from routing import Queue, Routing
+from routing import Queue, Routing, refused
 
 from helpers.waiting import until
 
@@ -23,11 +22,6 @@ def queue(routing: Routing) -> Queue:
     queue = routing.queue("orders")
     routing.rule({"Arn": queue.arn})
     return queue
-
-
-def refused(code: str, **kw: Any) -> Any:
-    """Expects an error with this code; `match` is part of its message."""
-    return pytest.raises(ClientError, match=rf"(?s)\({code}\).*{kw.get('match', '')}")
 
 
 def bus(routing: Routing, name: str = "default") -> str:

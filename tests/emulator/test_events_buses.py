@@ -7,10 +7,9 @@ import random
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 from plugin_http import trace
 from raw import RawEvents
-from routing import Clients, Queue, Routing
+from routing import Clients, Queue, Routing, refused
 
 from helpers import emulator, lab
 from helpers.waiting import nothing_arrives
@@ -29,11 +28,6 @@ def other(client: Clients, localstack: emulator.Endpoint) -> Any:
     account = str(random.randrange(2 * 10**11, 10**12))
     yield Routing(client, account)
     lab.reset(localstack, account)
-
-
-def refused(code: str, **kw: Any) -> Any:
-    """Expects an error with this code; `match` is part of its message."""
-    return pytest.raises(ClientError, match=rf"(?s)\({code}\).*{kw.get('match', '')}")
 
 
 def without_metadata(answer: dict[str, Any], *names: str) -> dict[str, Any]:

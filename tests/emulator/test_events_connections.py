@@ -11,19 +11,13 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from botocore.exceptions import ClientError
-from routing import Routing
+from routing import Routing, refused
 
 from helpers.waiting import until
 from helpers.webhook import Webhook
 
 KEY = {"ApiKeyAuthParameters": {"ApiKeyName": "X-Key", "ApiKeyValue": "secret"}}
 BASIC = {"BasicAuthParameters": {"Username": "shop", "Password": "secret"}}
-
-
-def refused(code: str, **kw: Any) -> Any:
-    """Expects an error with this code; `match` is part of its message."""
-    return pytest.raises(ClientError, match=rf"(?s)\({code}\).*{kw.get('match', '')}")
 
 
 def create(

@@ -6,10 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 from plugin_http import trace
 from raw import RawEvents
-from routing import Queue, Routing
+from routing import Queue, Routing, refused
 
 from helpers.waiting import nothing_arrives
 
@@ -23,11 +22,6 @@ FULL = (
         "message": "The requested resource exceeds the maximum number allowed.",
     },
 )
-
-
-def refused(code: str, **kw: Any) -> Any:
-    """Expects an error with this code; `match` is part of its message."""
-    return pytest.raises(ClientError, match=rf"(?s)\({code}\).*{kw.get('match', '')}")
 
 
 def put_rule(routing: Routing, name: str = "all", **parameters: Any) -> str:
